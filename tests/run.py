@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs the tests of a build folder and ends with `N passed, N failed`: run.py BUILD [SUITE|TEST...]."""
+import json
+import os
+import subprocess
+import sys
+
+
+def main():
+    build, names = sys.argv[1], sys.argv[2:]
+    subprocess.run(["meson", "compile", "-C", build], check=True, stdout=subprocess.DEVNULL)
+    listed = json.loads(subprocess.check_output(["meson", "introspect", "--tests", build]))
+    suites = {suite.split(":")[-1] for test in listed for suite in test["suite"]}
+    known = suites | {test["name"] for test in listed}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        sys.exit(f"no such test or suite: {' '.join(unknown)}")
+    chosen = [test["name"] for test in listed
+              if not names or test["name"] in names
+              or any(suite.split(":")[-1] in names for suite in test["suite"])]
+    log = os.path.join(build, "meson-logs", "testlog.json")
+    subprocess.run(["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs", *chosen])
+    passed = failed = 0
+    for line in open(log, encoding="utf-8"):
+        result = json.loads(line)
+        ok = result["result"] in ("OK", "EXPECTEDFAIL")
+        if result["result"] == "SKIP":
+            print(f"skipped: {result['name']}")
+            continue
+        passed += ok
+        failed += not ok
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or passed == 0 else 0
+
+
+sys.exit(main())
