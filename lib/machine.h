@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Machine: this computer's slots, boot record and past, and everything that may be done to them.
+ * The daemon is a D-Bus face on this; tests drive it on a disk in a file. Not thread-safe: one
+ * job at a time. Every function that fails leaves the machine able to boot what it could before. */
+
+#include <gio/gio.h>
+#include <glib.h>
+
+#include "bootrec.h"
+#include "config.h"
+#include "health.h"
+#include "slot.h"
+
+typedef struct machine machine;
+
+enum machine_running {
+	MACHINE_RUNNING_UNKNOWN = SLOT_NONE,    /* not booted from a slot, e.g. an installer */
+};
+
+/* What is known of one slot. Strings are owned by the status; NULL where nothing is known. */
+struct machine_slot {
+	struct slot slot;               /* from the boot record */
+	char *version;                  /* from the boot partition's header */
+	char *root_hash;                /* hex */
+	gboolean running;
+	char *reason;                   /* why it is bad, in a sentence */
+};
+
+struct machine_failed {                 /* a release that failed here, never tried again by itself */
+	char *version;
+	char *root_hash;                /* hex; identifies the release */
+	fault why;
+	char *reason;
+	gint64 time_us;                 /* since 1970, by this machine's clock */
+};
+
+struct machine_status {
+	struct machine_slot slots[SLOT_COUNT];
+	unsigned running;               /* SLOT_A, SLOT_B or MACHINE_RUNNING_UNKNOWN */
+	fault record_fault;             /* FAULT_OK, FAULT_BOOTREC_LOST, FAULT_BOOTREC_LATER */
+	gboolean committed;             /* the running release is good */
+	unsigned next;                  /* what the next boot will start, or SLOT_NONE */
+	enum slot_reason next_reason;
+	fault boot_fault;               /* what azboot met at this boot */
+	char *boot_reason;              /* why azboot chose the running slot, its own words; may be NULL */
+	guint64 boot_time_us;           /* azboot, from entry to handing over; 0: unknown */
+	GPtrArray *failed;              /* of struct machine_failed, newest last */
+	char *pcr11;                    /* hex SHA-256 bank now, NULL without a TPM */
+	char *pcr11_predicted;          /* hex, from the running release's manifest; may be NULL */
+};
+typedef struct machine_status machine_status;
+
+struct machine_progress {
+	const char *step;               /* "verify", "download", "write", "read back", ...: static */
+	guint64 done_bytes;
+	guint64 total_bytes;            /* 0: unknown */
+};
+typedef void (*machine_progress_func)(const struct machine_progress *progress, gpointer user_data);
+
+struct machine_install {
+	int fd;                         /* bundle as a file or a pipe; -1: use the URL. Borrowed */
+	const char *url;                /* http(s) URL, or NULL */
+	gboolean force;                 /* also over the fallback, and what failed here before */
+	gboolean activate;              /* make it the next boot, after it is staged */
+	machine_progress_func progress; /* called from the calling thread; may be NULL */
+	gpointer user_data;
+	GCancellable *cancellable;      /* may be NULL */
+};
+
+struct machine_installed {              /* what an install did; free strings with _clear */
+	unsigned slot;
+	char *version;
+	guint64 fetched_bytes;          /* read from the bundle */
+	guint64 copied_bytes;           /* taken from the running slot */
+	guint64 kept_bytes;             /* already right in the target slot */
+	guint64 written_bytes;
+};
+void machine_installed_clear(struct machine_installed *installed);
+
+struct machine *machine_open(const struct config *config, GError **error);
+void machine_free(struct machine *machine);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(machine, machine_free)
+
+/* Read anew from the disk at each call. */
+struct machine_status *machine_status_get(struct machine *machine, GError **error);
+void machine_status_free(struct machine_status *status);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(machine_status, machine_status_free)
+
+gboolean machine_install(struct machine *machine, const struct machine_install *options,
+			 struct machine_installed *ret_installed, GError **error);
+gboolean machine_activate(struct machine *machine, unsigned slot, GError **error);
+/* Makes the other slot the next boot, if it holds a good or staged release. */
+gboolean machine_rollback(struct machine *machine, unsigned *ret_slot, GError **error);
+gboolean machine_mark_good(struct machine *machine, unsigned slot, GError **error);
+gboolean machine_mark_bad(struct machine *machine, unsigned slot, const char *reason,
+			  GError **error);
+
+/* What to do after the health checks of this boot. */
+enum machine_verdict {
+	MACHINE_COMMITTED,              /* healthy; the running slot is good now */
+	MACHINE_REBOOT,                 /* not healthy, the reason is recorded: reboot now */
+	MACHINE_STAY,                   /* not healthy, but a reboot would lead nowhere better */
+};
+/* Records the result of this boot's checks (also as state_dir/health.json) and decides. */
+gboolean machine_judge(struct machine *machine, const struct health_result *result,
+		       enum machine_verdict *ret_verdict, GError **error);
+/* The text of the last health.json; NULL with FAULT_STATE_FILE if there is none. */
+char *machine_health_last(struct machine *machine, GError **error);
