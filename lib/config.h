@@ -19,9 +19,9 @@ struct config {
 	unsigned health_timeout_s;      /* [health] timeout=, per check, 1..3600, default 60 */
 	unsigned health_retries;        /* [health] retries=, 0..10, default 2 */
 };
-typedef struct config config;
+typedef struct config Config; /* for g_autoptr() only */
 
 /* NULL with FAULT_CONFIG_SYNTAX or FAULT_CONFIG_VALUE. A missing file is an error. */
 struct config *config_load(const char *path, GError **error);
 void config_free(struct config *config);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(config, config_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)

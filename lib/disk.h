@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct disk;
-typedef struct disk disk;        /* g_autoptr() needs a one-word name */
+typedef struct disk Disk; /* for g_autoptr() only */
 
 struct disk_ops {
 	gboolean (*read)(struct disk *disk, uint64_t offset, uint8_t *bytes, size_t size_bytes,
@@ -41,7 +41,7 @@ gboolean disk_flush(struct disk *disk, GError **error);
 gboolean disk_read_medium(struct disk *disk, uint64_t offset, uint8_t *bytes, size_t size_bytes,
 			  GError **error);
 void disk_close(struct disk *disk);     /* NULL is fine */
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(disk, disk_close)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Disk, disk_close)
 
 enum disk_mode {
 	DISK_READ_ONLY,

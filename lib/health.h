@@ -32,7 +32,7 @@ struct health_result {
 	fault why;              /* FAULT_OK or of the first required check that failed */
 	char *reason;           /* one sentence for status: check "network" failed: exit status 1 */
 };
-typedef struct health_result health_result;
+typedef struct health_result HealthResult; /* for g_autoptr() only */
 
 struct health_options {
 	char **folders;         /* NULL-terminated, later ones mask earlier ones */
@@ -45,4 +45,4 @@ struct health_options {
 struct health_result *health_run(const struct health_options *options, GCancellable *cancellable,
 				 GError **error);
 void health_result_free(struct health_result *result);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(health_result, health_result_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(HealthResult, health_result_free)

@@ -12,7 +12,7 @@
 #include "health.h"
 #include "slot.h"
 
-typedef struct machine machine;
+typedef struct machine Machine; /* for g_autoptr() only */
 
 enum machine_running {
 	MACHINE_RUNNING_UNKNOWN = SLOT_NONE,    /* not booted from a slot, e.g. an installer */
@@ -49,7 +49,7 @@ struct machine_status {
 	char *pcr11;                    /* hex SHA-256 bank now, NULL without a TPM */
 	char *pcr11_predicted;          /* hex, from the running release's manifest; may be NULL */
 };
-typedef struct machine_status machine_status;
+typedef struct machine_status MachineStatus; /* for g_autoptr() only */
 
 struct machine_progress {
 	const char *step;               /* "verify", "download", "write", "read back", ...: static */
@@ -80,12 +80,12 @@ void machine_installed_clear(struct machine_installed *installed);
 
 struct machine *machine_open(const struct config *config, GError **error);
 void machine_free(struct machine *machine);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(machine, machine_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Machine, machine_free)
 
 /* Read anew from the disk at each call. */
 struct machine_status *machine_status_get(struct machine *machine, GError **error);
 void machine_status_free(struct machine_status *status);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(machine_status, machine_status_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MachineStatus, machine_status_free)
 
 gboolean machine_install(struct machine *machine, const struct machine_install *options,
 			 struct machine_installed *ret_installed, GError **error);

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+#include "crypto.h"
+
+#include <openssl/cms.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+
+#include "failure.h"
+
+enum {
+	KEYRING_CERTIFICATES_MAX = 64,
+	SIGNERS_MAX = 16,
+};
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BIO, BIO_free_all)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509, X509_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509_STORE, X509_STORE_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EVP_PKEY, EVP_PKEY_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CMS_ContentInfo, CMS_ContentInfo_free)
+
+typedef STACK_OF(X509) X509_stack;
+static void X509_stack_free(X509_stack *stack)
+{
+	sk_X509_pop_free(stack, X509_free);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509_stack, X509_stack_free)
+
+struct crypto_hasher {
+	EVP_MD_CTX *salted;             /* the salt is in it already */
+	EVP_MD_CTX *work;
+};
+
+static const char *openssl_reason(void)
+{
+	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+
+	return reason != NULL ? reason : "unknown reason";
+}
+
+struct crypto_hasher *crypto_hasher_new(const uint8_t *salt, size_t salt_size)
+{
+	struct crypto_hasher *hasher = g_new0(struct crypto_hasher, 1);
+
+	hasher->salted = EVP_MD_CTX_new();
+	hasher->work = EVP_MD_CTX_new();
+	/* These fail only without memory or without SHA-256: nothing could go on then. */
+	if (hasher->salted == NULL || hasher->work == NULL ||
+	    EVP_DigestInit_ex(hasher->salted, EVP_sha256(), NULL) != 1 ||
+	    EVP_DigestUpdate(hasher->salted, salt, salt_size) != 1)
+		g_error("OpenSSL has no SHA-256: %s", openssl_reason());
+	return hasher;
+}
+
+void crypto_hasher_free(struct crypto_hasher *hasher)
+{
+	if (hasher == NULL)
+		return;
+	EVP_MD_CTX_free(hasher->salted);
+	EVP_MD_CTX_free(hasher->work);
+	g_free(hasher);
+}
+
+void crypto_hash(struct crypto_hasher *hasher, const uint8_t *bytes, size_t size_bytes,
+		 uint8_t ret_hash[static CRYPTO_HASH_SIZE])
+{
+	if (EVP_MD_CTX_copy_ex(hasher->work, hasher->salted) != 1 ||
+	    EVP_DigestUpdate(hasher->work, bytes, size_bytes) != 1 ||
+	    EVP_DigestFinal_ex(hasher->work, ret_hash, NULL) != 1)
+		g_error("OpenSSL cannot hash: %s", openssl_reason());
+}
+
+void crypto_random(uint8_t *ret_bytes, size_t size_bytes)
+{
+	if (RAND_bytes(ret_bytes, (int)size_bytes) != 1)
+		g_error("OpenSSL has no random numbers: %s", openssl_reason());
+}
+
+char *crypto_hex(const uint8_t *bytes, size_t size_bytes)
+{
+	GString *text = g_string_sized_new(2 * size_bytes);
+
+	for (size_t i = 0; i < size_bytes; i++)
+		g_string_append_printf(text, "%02x", bytes[i]);
+	return g_string_free(text, FALSE);
+}
+
+gboolean crypto_unhex(const char *text, uint8_t *ret_bytes, size_t size_bytes)
+{
+	if (strlen(text) != 2 * size_bytes ||
+	    strspn(text, "0123456789abcdef") != 2 * size_bytes)
+		return FALSE;
+	for (size_t i = 0; i < size_bytes; i++)
+		ret_bytes[i] = (uint8_t)(g_ascii_xdigit_value(text[2 * i]) << 4 |
+					 g_ascii_xdigit_value(text[2 * i + 1]));
+	return TRUE;
+}
+
+/* All certificates of a PEM file. An empty file gives an empty stack. */
+static X509_stack *certificates_load(const char *path, GError **error)
+{
+	g_autoptr(BIO) file = BIO_new_file(path, "r");
+	g_autoptr(X509_stack) stack = sk_X509_new_null();
+	X509 *certificate;
+
+	if (file == NULL) {
+		failure_set(error, FAULT_KEY_UNREADABLE, "cannot open certificate file %s", path);
+		return NULL;
+	}
+	while ((certificate = PEM_read_bio_X509(file, NULL, NULL, NULL)) != NULL) {
+		if (sk_X509_num(stack) == KEYRING_CERTIFICATES_MAX) {
+			X509_free(certificate);
+			failure_set(error, FAULT_KEY_UNREADABLE, "%s holds more than %d certificates",
+				    path, KEYRING_CERTIFICATES_MAX);
+			return NULL;
+		}
+		sk_X509_push(stack, certificate);
+	}
+	if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
+		failure_set(error, FAULT_KEY_UNREADABLE, "%s is damaged: %s", path, openssl_reason());
+		return NULL;
+	}
+	ERR_clear_error();
+	return g_steal_pointer(&stack);
+}
+
+/* Without the extension a certificate is for everything, in OpenSSL's view: not in ours. */
+static gboolean is_for_code_signing(X509 *certificate)
+{
+	return (X509_get_extension_flags(certificate) & EXFLAG_XKUSAGE) != 0 &&
+	       (X509_get_extended_key_usage(certificate) & XKU_CODE_SIGN) != 0;
+}
+
+static char *certificate_name(X509 *certificate)
+{
+	g_autoptr(BIO) text = BIO_new(BIO_s_mem());
+	char *bytes = NULL;
+	long size;
+
+	X509_NAME_print_ex(text, X509_get_subject_name(certificate), 0,
+			   XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+	size = BIO_get_mem_data(text, &bytes);
+	return g_utf8_make_valid(bytes, size);
+}
+
+GBytes *crypto_cms_sign(const uint8_t *bytes, size_t size_bytes, const char *key,
+			const char *certificate, GError **error)
+{
+	g_autoptr(X509_stack) chain = certificates_load(certificate, error);
+	g_autoptr(BIO) key_file = BIO_new_file(key, "r");
+	g_autoptr(BIO) content = BIO_new_mem_buf(bytes, (int)size_bytes);
+	g_autoptr(EVP_PKEY) private = NULL;
+	g_autoptr(CMS_ContentInfo) cms = NULL;
+	g_autoptr(X509) signer = NULL;
+	unsigned char *der = NULL;
+	int der_size;
+	GBytes *signature;
+
+	if (chain == NULL)
+		return NULL;
+	signer = sk_X509_shift(chain);
+	if (signer == NULL || !is_for_code_signing(signer)) {
+		failure_set(error, signer == NULL ? FAULT_KEY_UNREADABLE : FAULT_SIGNATURE_PURPOSE,
+			    signer == NULL ? "%s holds no certificate" :
+					     "the certificate %s is not for code signing",
+			    certificate);
+		return NULL;
+	}
+	if (key_file != NULL)
+		private = PEM_read_bio_PrivateKey(key_file, NULL, NULL, NULL);
+	if (private == NULL) {
+		failure_set(error, FAULT_KEY_UNREADABLE, "cannot read the private key %s", key);
+		return NULL;
+	}
+	cms = CMS_sign(signer, private, chain, content,
+		       CMS_DETACHED | CMS_BINARY | CMS_NOSMIMECAP);
+	der_size = cms != NULL ? i2d_CMS_ContentInfo(cms, &der) : -1;
+	if (der_size < 0) {
+		failure_set(error, FAULT_KEY_UNREADABLE, "cannot sign with %s: %s", key,
+			    openssl_reason());
+		return NULL;
+	}
+	signature = g_bytes_new(der, (gsize)der_size);
+	OPENSSL_free(der);
+	return signature;
+}
+
+static gboolean keyring_add_file(X509_STORE *store, const char *path, unsigned *count,
+				 GError **error)
+{
+	g_autoptr(X509_stack) stack = certificates_load(path, error);
+
+	if (stack == NULL)
+		return FALSE;
+	for (int i = 0; i < sk_X509_num(stack); i++, (*count)++)
+		if (X509_STORE_add_cert(store, sk_X509_value(stack, i)) != 1)
+			return failure_set(error, FAULT_KEY_UNREADABLE, "cannot use %s: %s", path,
+					   openssl_reason());
+	return TRUE;
+}
+
+static gboolean keyring_add_folder(X509_STORE *store, const char *path, unsigned *count,
+				   GError **error)
+{
+	g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
+	const char *name;
+
+	while (folder != NULL && (name = g_dir_read_name(folder)) != NULL) {
+		g_autofree char *file = g_build_filename(path, name, NULL);
+
+		if (!g_str_has_suffix(name, ".pem") && !g_str_has_suffix(name, ".crt"))
+			continue;
+		if (!keyring_add_file(store, file, count, error))
+			return FALSE;
+		if (*count > KEYRING_CERTIFICATES_MAX)
+			return failure_set(error, FAULT_KEY_UNREADABLE,
+					   "the keyring %s holds more than %d certificates", path,
+					   KEYRING_CERTIFICATES_MAX);
+	}
+	return TRUE;
+}
+
+static X509_STORE *keyring_load(const char *path, GError **error)
+{
+	g_autoptr(X509_STORE) store = X509_STORE_new();
+	unsigned count = 0;
+
+	if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
+		failure_set(error, FAULT_KEYRING_MISSING, "the keyring %s does not exist", path);
+		return NULL;
+	}
+	if (g_file_test(path, G_FILE_TEST_IS_DIR) ?
+		    !keyring_add_folder(store, path, &count, error) :
+		    !keyring_add_file(store, path, &count, error))
+		return NULL;
+	if (count == 0) {
+		failure_set(error, FAULT_KEYRING_MISSING, "the keyring %s holds no certificate", path);
+		return NULL;
+	}
+	/* The keyring's certificates are anchors as they stand, roots or not; purpose is checked by
+	 * us, since OpenSSL 3.0 has none for code signing. */
+	X509_VERIFY_PARAM_set_flags(X509_STORE_get0_param(store), X509_V_FLAG_PARTIAL_CHAIN);
+	X509_VERIFY_PARAM_set_purpose(X509_STORE_get0_param(store), X509_PURPOSE_ANY);
+	return g_steal_pointer(&store);
+}
+
+/* OpenSSL says "certificate verify error"; which one, the last store context knows. */
+static int verify_error;
+static int verify_note(int ok, X509_STORE_CTX *context)
+{
+	if (ok == 0)
+		verify_error = X509_STORE_CTX_get_error(context);
+	return ok;
+}
+
+static fault verify_fault(void)
+{
+	switch (verify_error) {
+	case X509_V_OK:
+		return FAULT_SIGNATURE_INVALID;
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return FAULT_SIGNATURE_EXPIRED;
+	default:
+		return FAULT_SIGNATURE_UNTRUSTED;
+	}
+}
+
+static gboolean signers_check(CMS_ContentInfo *cms, char **ret_signers, GError **error)
+{
+	STACK_OF(X509) *signers = CMS_get0_signers(cms);
+	g_autoptr(GString) names = g_string_new(NULL);
+	gboolean good = TRUE;
+
+	if (signers == NULL || sk_X509_num(signers) == 0) {
+		sk_X509_free(signers);
+		return failure_set(error, FAULT_SIGNATURE_MISSING, "the signature has no signer");
+	}
+	for (int i = 0; good && i < sk_X509_num(signers); i++) {
+		g_autofree char *name = certificate_name(sk_X509_value(signers, i));
+
+		g_string_append_printf(names, "%s%s", i > 0 ? "; " : "", name);
+		if (!is_for_code_signing(sk_X509_value(signers, i)))
+			good = failure_set(error, FAULT_SIGNATURE_PURPOSE,
+					   "the certificate of %s is not for code signing", name);
+	}
+	sk_X509_free(signers);
+	if (good && ret_signers != NULL)
+		*ret_signers = g_string_free(g_steal_pointer(&names), FALSE);
+	return good;
+}
+
+static CMS_ContentInfo *cms_decode(const uint8_t *signature, size_t signature_size, GError **error)
+{
+	const unsigned char *at = signature;
+	g_autoptr(CMS_ContentInfo) cms = NULL;
+	int signers;
+
+	if (signature_size == 0) {
+		failure_set(error, FAULT_SIGNATURE_MISSING, "there is no signature");
+		return NULL;
+	}
+	cms = d2i_CMS_ContentInfo(NULL, &at, (long)signature_size);
+	if (cms == NULL || at != signature + signature_size ||
+	    OBJ_obj2nid(CMS_get0_type(cms)) != NID_pkcs7_signed || CMS_is_detached(cms) != 1) {
+		failure_set(error, FAULT_SIGNATURE_FORMAT, "the signature is no detached CMS signature");
+		return NULL;
+	}
+	signers = sk_CMS_SignerInfo_num(CMS_get0_SignerInfos(cms));
+	if (signers < 1 || signers > SIGNERS_MAX) {
+		failure_set(error, signers < 1 ? FAULT_SIGNATURE_MISSING : FAULT_SIGNATURE_FORMAT,
+			    "the signature has %d signers, not 1 to %d", MAX(signers, 0), SIGNERS_MAX);
+		return NULL;
+	}
+	return g_steal_pointer(&cms);
+}
+
+gboolean crypto_cms_verify(const uint8_t *bytes, size_t size_bytes, const uint8_t *signature,
+			   size_t signature_size, const char *keyring, char **ret_signers,
+			   GError **error)
+{
+	g_autoptr(X509_STORE) store = keyring_load(keyring, error);
+	g_autoptr(BIO) content = BIO_new_mem_buf(bytes, (int)size_bytes);
+	g_autoptr(CMS_ContentInfo) cms = NULL;
+
+	if (store == NULL)
+		return FALSE;
+	cms = cms_decode(signature, signature_size, error);
+	if (cms == NULL)
+		return FALSE;
+	verify_error = X509_V_OK;
+	X509_STORE_set_verify_cb(store, verify_note);
+	ERR_clear_error();
+	if (CMS_verify(cms, NULL, store, content, NULL, CMS_BINARY) != 1)
+		return failure_set(error, verify_fault(), "the signature does not verify: %s",
+				   verify_error != X509_V_OK ?
+					   X509_verify_cert_error_string(verify_error) :
+					   openssl_reason());
+	return signers_check(cms, ret_signers, error);
+}

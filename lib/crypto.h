@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Cryptography, all of it OpenSSL's: hashes of blocks and files, CMS signatures, keyrings. */
+
+#include <glib.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CRYPTO_HASH_SIZE = 32 };
+
+/* SHA-256 over a fixed salt and then the data, as a verity tree wants it. */
+struct crypto_hasher;
+typedef struct crypto_hasher CryptoHasher; /* for g_autoptr() only */
+
+struct crypto_hasher *crypto_hasher_new(const uint8_t *salt, size_t salt_size);
+void crypto_hasher_free(struct crypto_hasher *hasher);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CryptoHasher, crypto_hasher_free)
+void crypto_hash(struct crypto_hasher *hasher, const uint8_t *bytes, size_t size_bytes,
+		 uint8_t ret_hash[static CRYPTO_HASH_SIZE]);
+
+/* Detached CMS over exactly these bytes, DER. `key` and `certificate` are PEM files; further
+ * certificates in `certificate` go along as the chain. The signer's certificate must be for code
+ * signing: FAULT_SIGNATURE_PURPOSE. Others: FAULT_KEY_UNREADABLE. */
+GBytes *crypto_cms_sign(const uint8_t *bytes, size_t size_bytes, const char *key,
+			const char *certificate, GError **error);
+
+/* Verifies it against the keyring: a PEM file, or a folder of PEM files whose names end in .pem
+ * or .crt. Every signer must lead to a certificate of the keyring, be within its time, and be for
+ * code signing. FAULT_KEYRING_MISSING, _SIGNATURE_MISSING, _FORMAT, _INVALID, _UNTRUSTED,
+ * _EXPIRED, _PURPOSE. *ret_signers (free with g_free(), may be NULL): the signers' names. */
+gboolean crypto_cms_verify(const uint8_t *bytes, size_t size_bytes, const uint8_t *signature,
+			   size_t signature_size, const char *keyring, char **ret_signers,
+			   GError **error);
+
+char *crypto_hex(const uint8_t *bytes, size_t size_bytes);
+/* Exactly 2 * size_bytes lower-case hex digits, or FALSE. */
+gboolean crypto_unhex(const char *text, uint8_t *ret_bytes, size_t size_bytes);
+void crypto_random(uint8_t *ret_bytes, size_t size_bytes);

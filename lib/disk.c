@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#include "disk.h"
+
+#include "failure.h"
+
+static gboolean range_check(const struct disk *disk, uint64_t offset, size_t size_bytes,
+			    GError **error)
+{
+	if (offset > disk->size_bytes || size_bytes > disk->size_bytes - offset)
+		return failure_set(error, FAULT_DISK_RANGE,
+				   "%zu bytes at %" G_GUINT64_FORMAT " lie outside of %s", size_bytes,
+				   offset, disk->name);
+	return TRUE;
+}
+
+gboolean disk_read(struct disk *disk, uint64_t offset, uint8_t *bytes, size_t size_bytes,
+		   GError **error)
+{
+	return range_check(disk, offset, size_bytes, error) &&
+	       disk->ops->read(disk, offset, bytes, size_bytes, error);
+}
+
+gboolean disk_write(struct disk *disk, uint64_t offset, const uint8_t *bytes, size_t size_bytes,
+		    GError **error)
+{
+	return range_check(disk, offset, size_bytes, error) &&
+	       disk->ops->write(disk, offset, bytes, size_bytes, error);
+}
+
+gboolean disk_flush(struct disk *disk, GError **error)
+{
+	return disk->ops->flush(disk, error);
+}
+
+gboolean disk_read_medium(struct disk *disk, uint64_t offset, uint8_t *bytes, size_t size_bytes,
+			  GError **error)
+{
+	g_assert(offset % 4096 == 0 && size_bytes % 4096 == 0 && (uintptr_t)bytes % 4096 == 0);
+	return range_check(disk, offset, size_bytes, error) &&
+	       disk->ops->read_medium(disk, offset, bytes, size_bytes, error);
+}
+
+void disk_close(struct disk *disk)
+{
+	if (disk != NULL)
+		disk->ops->close(disk);
+}
