@@ -9,6 +9,7 @@
 
 #include "bootrec.h"
 #include "config.h"
+#include "failed.h"
 #include "health.h"
 #include "slot.h"
 
@@ -27,14 +28,6 @@ struct machine_slot {
 	char *reason;                   /* why it is bad, in a sentence */
 };
 
-struct machine_failed {                 /* a release that failed here, never tried again by itself */
-	char *version;
-	char *root_hash;                /* hex; identifies the release */
-	fault why;
-	char *reason;
-	gint64 time_us;                 /* since 1970, by this machine's clock */
-};
-
 struct machine_status {
 	struct machine_slot slots[SLOT_COUNT];
 	unsigned running;               /* SLOT_A, SLOT_B or MACHINE_RUNNING_UNKNOWN */
@@ -45,7 +38,7 @@ struct machine_status {
 	fault boot_fault;               /* what azboot met at this boot */
 	char *boot_reason;              /* why azboot chose the running slot, its own words; may be NULL */
 	guint64 boot_time_us;           /* azboot, from entry to handing over; 0: unknown */
-	GPtrArray *failed;              /* of struct machine_failed, newest last */
+	GPtrArray *failed;              /* of struct failed (failed.h), newest last */
 	char *pcr11;                    /* hex SHA-256 bank now, NULL without a TPM */
 	char *pcr11_predicted;          /* hex, from the running release's manifest; may be NULL */
 };

@@ -171,6 +171,14 @@ struct slot_table slot_recover(const struct slot_evidence evidence[static SLOT_C
 	return table;
 }
 
+bool slot_reboot_helps(const struct slot_table *table, unsigned running)
+{
+	check(running < SLOT_COUNT);
+	if (table->slots[running].state == SLOT_TRYING)
+		return slot_choose(table, SLOT_NONE).index != SLOT_NONE;
+	return slot_is_healthy(&table->slots[1 - running]);
+}
+
 fault slot_check_stage(const struct slot_table *table, unsigned running, unsigned target,
 		       bool forced)
 {

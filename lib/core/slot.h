@@ -91,6 +91,10 @@ struct slot_choice slot_choose_unstored(const struct slot_table *table, unsigned
  * given as good, the one staged earlier first: it was committed before the later one was staged. */
 struct slot_table slot_recover(const struct slot_evidence evidence[static SLOT_COUNT]);
 
+/* Whether the running slot, whose health checks failed, should be left by a reboot: not if the
+ * reboot would lead to nothing, or back here for ever. */
+bool slot_reboot_helps(const struct slot_table *table, unsigned running);
+
 /* Whether a release may be staged into `target` while slot `running` (or SLOT_NONE) runs. The
  * fallback is not overwritten before the running release is committed, unless `forced`. */
 fault slot_check_stage(const struct slot_table *table, unsigned running, unsigned target,

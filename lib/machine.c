@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+#include "machine.h"
+
+#include <string.h>
+
+#include "bytes.h"
+#include "crypto.h"
+#include "failure.h"
+#include "faulttext.h"
+#include "json.h"
+#include "machine_private.h"
+#include "recstore.h"
+#include "tpm.h"
+
+const char *machine_slot_name(unsigned slot)
+{
+	return slot == SLOT_A ? "a" : "b";
+}
+
+void machine_free(struct machine *machine)
+{
+	if (machine == NULL)
+		return;
+	bootinfo_free(machine->boot);
+	layout_free(machine->layout);
+	g_free(machine);
+}
+
+static struct slot_table table_from_headers(struct machine *machine, uint64_t *ret_sequence)
+{
+	struct slot_evidence evidence[SLOT_COUNT] = { 0 };
+
+	*ret_sequence = 0;
+	for (unsigned i = 0; i < SLOT_COUNT; i++) {
+		g_autoptr(Slotstore) store = slotstore_read(&machine->layout->boot[i], NULL);
+
+		if (store == NULL)
+			continue;
+		evidence[i] = boothead_evidence(&store->head);
+		*ret_sequence = MAX(*ret_sequence, store->head.staged_sequence);
+	}
+	return slot_recover(evidence);
+}
+
+gboolean machine_record_load(struct machine *machine, struct bootrec *ret_rec, fault *ret_fault,
+			     GError **error)
+{
+	g_autoptr(Disk) disk = layout_open(&machine->layout->state, DISK_READ_ONLY, error);
+	g_autoptr(GError) why = NULL;
+
+	if (disk == NULL)
+		return FALSE;
+	*ret_fault = FAULT_OK;
+	if (recstore_load(disk, ret_rec, &why))
+		return TRUE;
+	*ret_fault = failure_code(why);
+	if (*ret_fault != FAULT_BOOTREC_LOST) {
+		g_propagate_error(error, g_steal_pointer(&why));
+		return FALSE;
+	}
+	bootrec_init(ret_rec);
+	ret_rec->table = table_from_headers(machine, &ret_rec->sequence);
+	return TRUE;
+}
+
+gboolean machine_record_save(struct machine *machine, struct bootrec *rec, GError **error)
+{
+	g_autoptr(Disk) disk = layout_open(&machine->layout->state, DISK_SHARED_WRITE, error);
+
+	return disk != NULL && recstore_save(disk, rec, error);
+}
+
+static const char *fault_sentence(uint32_t why)
+{
+	return faulttext_find(why)->sentence;
+}
+
+/* Releases whose slot went bad while nobody could say so (a panic, a refused UKI): they are
+ * remembered now, so that they are not installed again by themselves. */
+static gboolean failures_note(struct machine *machine, GError **error)
+{
+	g_autoptr(GPtrArray) list = failed_load(machine->config->state_dir, error);
+	struct bootrec rec;
+	gboolean changed = FALSE;
+	fault why;
+
+	if (list == NULL || !machine_record_load(machine, &rec, &why, error))
+		return FALSE;
+	for (unsigned i = 0; i < SLOT_COUNT; i++) {
+		const struct slot *slot = &rec.table.slots[i];
+		g_autofree char *root_hash = crypto_hex(slot->root_hash, SLOT_HASH_SIZE);
+		g_autoptr(Slotstore) store = slotstore_read(&machine->layout->boot[i], NULL);
+
+		if (slot->state != SLOT_BAD || failed_find(list, root_hash) != NULL)
+			continue;
+		failed_add(list, store != NULL ? store->head.version : NULL, root_hash,
+			   (fault)slot->fault, fault_sentence(slot->fault));
+		changed = TRUE;
+	}
+	return !changed || failed_save(machine->config->state_dir, list, error);
+}
+
+struct machine *machine_open(const struct config *config, GError **error)
+{
+	g_autoptr(Machine) machine = g_new0(struct machine, 1);
+	g_autoptr(GError) why = NULL;
+	const char *disk;
+
+	machine->config = config;
+	machine->boot = bootinfo_read(config->run_dir, config->efivars_dir);
+	disk = config->disk != NULL ? config->disk : machine->boot->disk;
+	if (disk == NULL) {
+		failure_set(error, FAULT_PART_MISSING,
+			    "it is not known which disk the slots are on: the machine was not booted "
+			    "from one, and the configuration names none");
+		return NULL;
+	}
+	machine->layout = layout_find(disk, error);
+	if (machine->layout == NULL)
+		return NULL;
+	if (!failures_note(machine, &why))
+		g_message("cannot look after failed releases: %s", why->message);
+	return g_steal_pointer(&machine);
+}
+
+void machine_status_free(struct machine_status *status)
+{
+	if (status == NULL)
+		return;
+	for (unsigned i = 0; i < SLOT_COUNT; i++) {
+		g_free(status->slots[i].version);
+		g_free(status->slots[i].root_hash);
+		g_free(status->slots[i].reason);
+	}
+	g_clear_pointer(&status->failed, g_ptr_array_unref);
+	g_free(status->boot_reason);
+	g_free(status->pcr11);
+	g_free(status->pcr11_predicted);
+	g_free(status);
+}
+
+static void slot_describe(struct machine *machine, unsigned index, const struct slot *slot,
+			  struct machine_status *status)
+{
+	struct machine_slot *view = &status->slots[index];
+	g_autoptr(Slotstore) store = slotstore_read(&machine->layout->boot[index], NULL);
+	const struct failed *failed;
+
+	view->slot = *slot;
+	view->running = index == machine->boot->running;
+	if (slot->state != SLOT_EMPTY)
+		view->root_hash = crypto_hex(slot->root_hash, SLOT_HASH_SIZE);
+	if (store == NULL)
+		return;
+	view->version = g_strdup(store->head.version);
+	if (view->running && store->manifest != NULL)
+		status->pcr11_predicted = g_strdup(store->manifest->pcr11_sha256);
+	failed = view->root_hash != NULL ? failed_find(status->failed, view->root_hash) : NULL;
+	if (failed != NULL)
+		view->reason = g_strdup(failed->reason);
+	else if (slot->fault != FAULT_OK)
+		view->reason = g_strdup(fault_sentence(slot->fault));
+}
+
+/* A record of a later format cannot be told: the slots' headers are shown, and the fault. */
+static gboolean record_describe(struct machine *machine, struct machine_status *status,
+				GError **error)
+{
+	g_autoptr(GError) why = NULL;
+	struct bootrec rec;
+	struct slot_choice choice;
+
+	if (!machine_record_load(machine, &rec, &status->record_fault, &why)) {
+		if (status->record_fault != FAULT_BOOTREC_LATER) {
+			g_propagate_error(error, g_steal_pointer(&why));
+			return FALSE;
+		}
+		bootrec_init(&rec);
+		rec.table = table_from_headers(machine, &rec.sequence);
+	}
+	choice = slot_choose(&rec.table, SLOT_NONE);
+	status->next = choice.index;
+	status->next_reason = choice.reason;
+	for (unsigned i = 0; i < SLOT_COUNT; i++)
+		slot_describe(machine, i, &rec.table.slots[i], status);
+	status->committed = status->running != MACHINE_RUNNING_UNKNOWN &&
+			    rec.table.slots[status->running].state == SLOT_GOOD &&
+			    rec.table.slots[status->running].failures == 0;
+	return TRUE;
+}
+
+struct machine_status *machine_status_get(struct machine *machine, GError **error)
+{
+	g_autoptr(MachineStatus) status = g_new0(struct machine_status, 1);
+
+	status->failed = failed_load(machine->config->state_dir, error);
+	if (status->failed == NULL)
+		return NULL;
+	status->running = machine->boot->running;
+	status->boot_fault = (fault)machine->boot->fault;
+	status->boot_reason = g_strdup(machine->boot->reason);
+	status->boot_time_us = machine->boot->time_us;
+	status->pcr11 = tpm_pcr_read(NULL, 11, NULL); /* NULL says that there is none */
+	if (!record_describe(machine, status, error))
+		return NULL;
+	return g_steal_pointer(&status);
+}
+
+/* One change of the record: load, step, save. */
+typedef fault (*record_step)(struct slot_table *table, unsigned slot, unsigned argument);
+
+static gboolean record_change(struct machine *machine, record_step step, unsigned slot,
+			      unsigned argument, GError **error)
+{
+	struct bootrec rec;
+	fault lost;
+	fault why;
+
+	if (slot >= SLOT_COUNT)
+		return failure_set(error, FAULT_SLOT_UNKNOWN, "there is no such slot");
+	if (!machine_record_load(machine, &rec, &lost, error))
+		return FALSE;
+	why = step(&rec.table, slot, argument);
+	if (why != FAULT_OK)
+		return failure_set(error, why, "slot %s: %s", machine_slot_name(slot),
+				   fault_sentence(why));
+	return machine_record_save(machine, &rec, error);
+}
+
+static fault step_commit(struct slot_table *table, unsigned slot, unsigned argument)
+{
+	(void)argument; /* the steps share one signature */
+	return slot_commit(table, slot);
+}
+
+static fault step_bad(struct slot_table *table, unsigned slot, unsigned argument)
+{
+	return slot_mark_bad(table, slot, (fault)argument);
+}
+
+/* The boot partition must hold what the record promises, or the next boot would find nothing. */
+static gboolean slot_check_content(struct machine *machine, unsigned slot, GError **error)
+{
+	g_autoptr(Slotstore) store = NULL;
+	struct bootrec rec;
+	fault lost;
+
+	if (slot >= SLOT_COUNT)
+		return failure_set(error, FAULT_SLOT_UNKNOWN, "there is no such slot");
+	if (!machine_record_load(machine, &rec, &lost, error))
+		return FALSE;
+	if (rec.table.slots[slot].state == SLOT_EMPTY)
+		return failure_set(error, FAULT_SLOT_EMPTY, "slot %s is empty", machine_slot_name(slot));
+	store = slotstore_read(&machine->layout->boot[slot], error);
+	if (store == NULL)
+		return FALSE;
+	if (!bytes_equal(store->head.root_hash, rec.table.slots[slot].root_hash, SLOT_HASH_SIZE))
+		return failure_set(error, FAULT_SLOT_MISMATCH,
+				   "slot %s holds another release than the boot record says",
+				   machine_slot_name(slot));
+	return TRUE;
+}
+
+gboolean machine_activate(struct machine *machine, unsigned slot, GError **error)
+{
+	return slot_check_content(machine, slot, error) &&
+	       record_change(machine, slot_activate, slot, machine->config->tries, error);
+}
+
+gboolean machine_rollback(struct machine *machine, unsigned *ret_slot, GError **error)
+{
+	struct bootrec rec;
+	fault lost;
+	unsigned other;
+
+	if (machine->boot->running == MACHINE_RUNNING_UNKNOWN)
+		return failure_set(error, FAULT_NO_OTHER_RELEASE,
+				   "the machine was not booted from a slot");
+	if (!machine_record_load(machine, &rec, &lost, error))
+		return FALSE;
+	other = 1 - machine->boot->running;
+	if (rec.table.slots[other].state == SLOT_EMPTY)
+		return failure_set(error, FAULT_NO_OTHER_RELEASE, "slot %s is empty",
+				   machine_slot_name(other));
+	if (!machine_activate(machine, other, error))
+		return FALSE;
+	*ret_slot = other;
+	return TRUE;
+}
+
+static gboolean failed_change(struct machine *machine, unsigned slot, fault why, const char *reason,
+			      GError **error)
+{
+	g_autoptr(GPtrArray) list = failed_load(machine->config->state_dir, error);
+	g_autoptr(Slotstore) store = slotstore_read(&machine->layout->boot[slot], NULL);
+	g_autofree char *root_hash = NULL;
+
+	if (list == NULL)
+		return FALSE;
+	if (store == NULL)
+		return TRUE;            /* without a header there is no release to speak of */
+	root_hash = crypto_hex(store->head.root_hash, SLOT_HASH_SIZE);
+	if (why != FAULT_OK)
+		failed_add(list, store->head.version, root_hash, why, reason);
+	else if (!failed_remove(list, root_hash))
+		return TRUE;
+	return failed_save(machine->config->state_dir, list, error);
+}
+
+gboolean machine_mark_good(struct machine *machine, unsigned slot, GError **error)
+{
+	return slot_check_content(machine, slot, error) &&
+	       record_change(machine, step_commit, slot, 0, error) &&
+	       failed_change(machine, slot, FAULT_OK, NULL, error);
+}
+
+gboolean machine_mark_bad(struct machine *machine, unsigned slot, const char *reason, GError **error)
+{
+	return record_change(machine, step_bad, slot, FAULT_MARKED_BAD, error) &&
+	       failed_change(machine, slot, FAULT_MARKED_BAD,
+			     reason != NULL && reason[0] != '\0' ? reason :
+								   fault_sentence(FAULT_MARKED_BAD),
+			     error);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What machine.c and its parts share. */
+
+#include "bootinfo.h"
+#include "layout.h"
+#include "machine.h"
+#include "slotstore.h"
+
+struct machine {
+	const struct config *config;    /* borrowed */
+	struct bootinfo *boot;
+	struct layout *layout;
+};
+
+/* The record, or the one that azboot would have made if both copies are lost; then *ret_fault is
+ * FAULT_BOOTREC_LOST. A record of a later format fails. */
+gboolean machine_record_load(struct machine *machine, struct bootrec *ret_rec, fault *ret_fault,
+			     GError **error);
+gboolean machine_record_save(struct machine *machine, struct bootrec *rec, GError **error);
+
+const char *machine_slot_name(unsigned slot);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Seeds: finds, in the tree of another slot, a block that has a wanted leaf hash. Only trees are
+ * compared; the data is read when it is wanted, and checked by whoever copies it. */
+
+#include <glib.h>
+
+#include "disk.h"
+#include "veritree.h"
+
+struct seed;
+typedef struct seed Seed; /* for g_autoptr() only */
+
+/* Reads the leaf level of the tree that stands at `offset` of the disk. */
+struct seed *seed_new(struct disk *disk, uint64_t offset, const struct veritree *tree,
+		      GError **error);
+void seed_free(struct seed *seed);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Seed, seed_free)
+
+/* A block whose leaf hash has the same first 32 bits (so it must be checked), preferring
+ * `likely`; FALSE if there is none. */
+gboolean seed_find(const struct seed *seed, const uint8_t hash[static VERITREE_HASH_SIZE],
+		   uint64_t likely, uint64_t *ret_block);
