@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* One table says everything about a key: where it stands, what it may be, what it is otherwise. */
+#include "config.h"
+
+#include <stddef.h>
+#include <sys/utsname.h>
+
+#include "failure.h"
+#include "slot.h"
+
+enum key_kind {
+	KEY_TEXT,   /* a word that is not empty */
+	KEY_PATH,   /* an absolute path */
+	KEY_PATHS,  /* absolute paths, separated by ; */
+	KEY_NUMBER, /* between minimum and maximum */
+};
+
+struct key {
+	const char *group;
+	const char *name;
+	enum key_kind kind;
+	size_t offset;        /* of the member of struct config */
+	const char *fallback; /* NULL: the member stays NULL */
+	unsigned minimum;
+	unsigned maximum;
+};
+
+static const char HEALTH_FOLDERS[] =
+	"/usr/lib/azupdate/health.d;/etc/azupdate/health.d;/run/azupdate/health.d";
+
+static const struct key KEYS[] = {
+	{ "layout", "disk", KEY_PATH, offsetof(struct config, disk), NULL, 0, 0 },
+	{ "product", "name", KEY_TEXT, offsetof(struct config, product), NULL, 0, 0 },
+	{ "product", "architecture", KEY_TEXT, offsetof(struct config, architecture), NULL, 0, 0 },
+	{ "trust", "keyring", KEY_PATH, offsetof(struct config, keyring), "/etc/azupdate/keyring",
+	  0, 0 },
+	{ "paths", "state", KEY_PATH, offsetof(struct config, state_dir), "/var/lib/azupdate", 0,
+	  0 },
+	{ "paths", "run", KEY_PATH, offsetof(struct config, run_dir), "/run/azupdate", 0, 0 },
+	{ "paths", "efivars", KEY_PATH, offsetof(struct config, efivars_dir),
+	  "/sys/firmware/efi/efivars", 0, 0 },
+	{ "health", "folders", KEY_PATHS, offsetof(struct config, health_dirs), HEALTH_FOLDERS, 0,
+	  0 },
+	{ "boot", "tries", KEY_NUMBER, offsetof(struct config, tries), "3", 1, SLOT_TRIES_MAX },
+	{ "health", "timeout", KEY_NUMBER, offsetof(struct config, health_timeout_s), "60", 1,
+	  3600 },
+	{ "health", "retries", KEY_NUMBER, offsetof(struct config, health_retries), "2", 0, 10 },
+};
+
+static const struct key *key_find(const char *group, const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(KEYS); i++)
+		if (g_str_equal(KEYS[i].group, group) && g_str_equal(KEYS[i].name, name))
+			return &KEYS[i];
+	return NULL;
+}
+
+static gboolean value_refuse(GError **error, const struct key *key, const char *value,
+			     const char *wanted)
+{
+	return failure_set(error, FAULT_CONFIG_VALUE, "[%s] %s=%s: it must be %s", key->group,
+			   key->name, value, wanted);
+}
+
+static gboolean text_store(const struct key *key, const char *value, char **member, GError **error)
+{
+	if (value[0] == '\0')
+		return value_refuse(error, key, value, "a word");
+	if (key->kind == KEY_PATH && !g_path_is_absolute(value))
+		return value_refuse(error, key, value, "an absolute path");
+	*member = g_strdup(value);
+	return TRUE;
+}
+
+static gboolean paths_store(const struct key *key, const char *value, char ***member,
+			    GError **error)
+{
+	g_auto(GStrv) parts = g_strsplit(value, ";", 0);
+	g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+
+	for (char **part = parts; *part != NULL; part++) {
+		if (*g_strstrip(*part) == '\0')
+			continue;
+		if (!g_path_is_absolute(*part))
+			return value_refuse(error, key, value, "absolute paths, separated by ;");
+		g_ptr_array_add(paths, g_strdup(*part));
+	}
+	g_ptr_array_add(paths, NULL);
+	*member = (char **)g_ptr_array_free(g_steal_pointer(&paths), FALSE);
+	return TRUE;
+}
+
+static gboolean number_store(const struct key *key, const char *value, unsigned *member,
+			     GError **error)
+{
+	guint64 number;
+
+	if (!g_ascii_string_to_unsigned(value, 10, key->minimum, key->maximum, &number, NULL))
+		return failure_set(error, FAULT_CONFIG_VALUE,
+				   "[%s] %s=%s: it must be a number from %u to %u", key->group,
+				   key->name, value, key->minimum, key->maximum);
+	*member = (unsigned)number;
+	return TRUE;
+}
+
+static gboolean value_store(const struct key *key, const char *value, struct config *config,
+			    GError **error)
+{
+	void *member = (char *)config + key->offset;
+
+	switch (key->kind) {
+	case KEY_TEXT:
+	case KEY_PATH:
+		return text_store(key, value, member, error);
+	case KEY_PATHS:
+		return paths_store(key, value, member, error);
+	case KEY_NUMBER:
+		return number_store(key, value, member, error);
+	}
+	g_assert_not_reached();
+}
+
+/* A misspelt key must not silently mean its default. */
+static gboolean keys_known(GKeyFile *file, const char *path, GError **error)
+{
+	g_auto(GStrv) groups = g_key_file_get_groups(file, NULL);
+
+	for (char **group = groups; *group != NULL; group++) {
+		g_auto(GStrv) names = g_key_file_get_keys(file, *group, NULL, NULL);
+
+		for (char **name = names; name != NULL && *name != NULL; name++)
+			if (key_find(*group, *name) == NULL)
+				return failure_set(error, FAULT_CONFIG_VALUE,
+						   "%s: there is no key %s in [%s]", path, *name,
+						   *group);
+	}
+	return TRUE;
+}
+
+static gboolean keys_load(GKeyFile *file, const char *path, struct config *config, GError **error)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(KEYS); i++) {
+		const struct key *key = &KEYS[i];
+		g_autofree char *value = NULL;
+
+		if (g_key_file_has_key(file, key->group, key->name, NULL)) {
+			value = g_key_file_get_string(file, key->group, key->name, NULL);
+			if (value == NULL)
+				return failure_set(error, FAULT_CONFIG_VALUE,
+						   "%s: [%s] %s is not valid UTF-8", path,
+						   key->group, key->name);
+		} else {
+			value = g_strdup(key->fallback);
+		}
+		if (value != NULL && !value_store(key, g_strstrip(value), config, error)) {
+			g_prefix_error(error, "%s: ", path);
+			return FALSE;
+		}
+	}
+	return TRUE;
+}
+
+struct config *config_load(const char *path, GError **error)
+{
+	g_autoptr(Config) config = g_new0(struct config, 1);
+	g_autoptr(GKeyFile) file = g_key_file_new();
+	g_autoptr(GError) cause = NULL;
+
+	if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &cause)) {
+		failure_set(error, FAULT_CONFIG_SYNTAX, "%s: %s", path, cause->message);
+		return NULL;
+	}
+	if (!keys_known(file, path, error) || !keys_load(file, path, config, error))
+		return NULL;
+	if (config->product == NULL) {
+		failure_set(error, FAULT_CONFIG_VALUE, "%s: [product] name is missing", path);
+		return NULL;
+	}
+	if (config->architecture == NULL) {
+		struct utsname name;
+
+		uname(&name); /* fails only for a bad address */
+		config->architecture = g_strdup(name.machine);
+	}
+	return g_steal_pointer(&config);
+}
+
+void config_free(struct config *config)
+{
+	if (config == NULL)
+		return;
+	g_free(config->disk);
+	g_free(config->product);
+	g_free(config->architecture);
+	g_free(config->keyring);
+	g_free(config->state_dir);
+	g_free(config->run_dir);
+	g_free(config->efivars_dir);
+	g_strfreev(config->health_dirs);
+	g_free(config);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "failure.h"
+#include "tap.h"
+#include "tempdir.h"
+
+static struct config *load(const char *text, GError **error)
+{
+	char *folder = tempdir_new();
+	g_autofree char *path = g_build_filename(folder, "azupdate.conf", NULL);
+	struct config *config;
+
+	expect(tempdir_write(folder, "azupdate.conf", text, 0644));
+	config = config_load(path, error);
+	tempdir_free(folder);
+	return config;
+}
+
+static void test_defaults(void)
+{
+	g_autoptr(Config) config = load("[product]\nname=shop\n", NULL);
+	struct utsname machine;
+
+	uname(&machine);
+	expect(config != NULL);
+	if (config == NULL)
+		return;
+	expect(config->disk == NULL);
+	expect(strcmp(config->product, "shop") == 0);
+	expect(strcmp(config->architecture, machine.machine) == 0);
+	expect(strcmp(config->keyring, "/etc/azupdate/keyring") == 0);
+	expect(strcmp(config->state_dir, "/var/lib/azupdate") == 0);
+	expect(strcmp(config->run_dir, "/run/azupdate") == 0);
+	expect(strcmp(config->efivars_dir, "/sys/firmware/efi/efivars") == 0);
+	expect(g_strv_length(config->health_dirs) == 3);
+	expect(strcmp(config->health_dirs[0], "/usr/lib/azupdate/health.d") == 0);
+	expect(config->tries == 3);
+	expect(config->health_timeout_s == 60 && config->health_retries == 2);
+}
+
+static void test_every_key(void)
+{
+	g_autoptr(Config)
+		config = load("# all of them\n[layout]\ndisk=/dev/vda\n"
+			      "[product]\nname = a b \narchitecture=riscv64\n"
+			      "[trust]\nkeyring=/k\n[paths]\nstate=/s\nrun=/r\nefivars=/e\n"
+			      "[health]\nfolders=/one; /two ;\ntimeout=1\nretries=0\n"
+			      "[boot]\ntries=7\n",
+			      NULL);
+
+	expect(config != NULL);
+	if (config == NULL)
+		return;
+	expect(strcmp(config->disk, "/dev/vda") == 0 && strcmp(config->product, "a b") == 0);
+	expect(strcmp(config->architecture, "riscv64") == 0 && strcmp(config->keyring, "/k") == 0);
+	expect(strcmp(config->state_dir, "/s") == 0 && strcmp(config->run_dir, "/r") == 0);
+	expect(strcmp(config->efivars_dir, "/e") == 0);
+	expect(g_strv_length(config->health_dirs) == 2);
+	expect(strcmp(config->health_dirs[1], "/two") == 0);
+	expect(config->health_timeout_s == 1 && config->health_retries == 0 && config->tries == 7);
+}
+
+struct refusal {
+	const char *text;
+	fault why;
+	const char *named; /* must stand in the message */
+};
+
+static const struct refusal REFUSALS[] = {
+	{ "", FAULT_CONFIG_VALUE, "[product] name" },
+	{ "[product]\nname=\n", FAULT_CONFIG_VALUE, "[product] name" },
+	{ "name=x\n", FAULT_CONFIG_SYNTAX, "group" },
+	{ "[product\nname=x\n", FAULT_CONFIG_SYNTAX, "azupdate.conf" },
+	{ "[product]\nname=x\nnane=y\n", FAULT_CONFIG_VALUE, "nane" },
+	{ "[product]\nname=x\n[boot]\ntimeout=9\n", FAULT_CONFIG_VALUE, "timeout" },
+	{ "[product]\nname=x\n[boots]\ntries=3\n", FAULT_CONFIG_VALUE, "[boots]" },
+	{ "[product]\nname=x\n[boot]\ntries=0\n", FAULT_CONFIG_VALUE, "from 1 to 7" },
+	{ "[product]\nname=x\n[boot]\ntries=8\n", FAULT_CONFIG_VALUE, "tries=8" },
+	{ "[product]\nname=x\n[boot]\ntries=\n", FAULT_CONFIG_VALUE, "tries" },
+	{ "[product]\nname=x\n[boot]\ntries=3x\n", FAULT_CONFIG_VALUE, "tries=3x" },
+	{ "[product]\nname=x\n[boot]\ntries=-1\n", FAULT_CONFIG_VALUE, "tries=-1" },
+	{ "[product]\nname=x\n[health]\ntimeout=0\n", FAULT_CONFIG_VALUE, "timeout=0" },
+	{ "[product]\nname=x\n[health]\ntimeout=3601\n", FAULT_CONFIG_VALUE, "3600" },
+	{ "[product]\nname=x\n[health]\nretries=11\n", FAULT_CONFIG_VALUE, "retries=11" },
+	{ "[product]\nname=x\n[health]\nfolders=/a;b\n", FAULT_CONFIG_VALUE, "folders" },
+	{ "[product]\nname=x\n[layout]\ndisk=vda\n", FAULT_CONFIG_VALUE, "absolute" },
+	{ "[product]\nname=\xff\n", FAULT_CONFIG_VALUE, "UTF-8" },
+};
+
+static void test_refusals(void)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(REFUSALS); i++) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(Config) config = load(REFUSALS[i].text, &error);
+
+		expect(config == NULL && error != NULL);
+		if (error == NULL)
+			continue;
+		expect(failure_code(error) == REFUSALS[i].why);
+		expect(strstr(error->message, REFUSALS[i].named) != NULL);
+		if (strstr(error->message, REFUSALS[i].named) == NULL)
+			printf("# row %zu: %s\n", i, error->message);
+	}
+}
+
+static void test_missing(void)
+{
+	g_autoptr(GError) error = NULL;
+
+	expect(config_load("/nonexistent/azupdate.conf", &error) == NULL);
+	expect(failure_code(error) == FAULT_CONFIG_SYNTAX);
+}
+
+static const struct tap_case CASES[] = {
+	{ "defaults", test_defaults },
+	{ "every key", test_every_key },
+	{ "refusals", test_refusals },
+	{ "no file", test_missing },
+};
+TAP_MAIN(CASES)
