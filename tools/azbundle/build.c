@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bundlewrite.h"
+#include "command.h"
+#include "crypto.h"
+#include "failure.h"
+#include "osrel.h"
+#include "uki.h"
+
+static struct {
+	char *product, *architecture, *version, *update_from, *root, *file_system, *uki;
+	char *key, *certificate, *output;
+	int level;
+} options;
+
+static const GOptionEntry ENTRIES[] = {
+	{ "product", 0, 0, G_OPTION_ARG_STRING, &options.product, "what it is for", "NAME" },
+	{ "architecture", 0, 0, G_OPTION_ARG_STRING, &options.architecture, "(x86_64)", "NAME" },
+	{ "version", 0, 0, G_OPTION_ARG_STRING, &options.version, "of the release", "VERSION" },
+	{ "update-from", 0, 0, G_OPTION_ARG_STRING, &options.update_from,
+	  "lowest version that may update to it", "VERSION" },
+	{ "root", 0, 0, G_OPTION_ARG_FILENAME, &options.root, "root image", "FILE" },
+	{ "file-system", 0, 0, G_OPTION_ARG_STRING, &options.file_system, "of the root (erofs)", "NAME" },
+	{ "uki", 0, 0, G_OPTION_ARG_FILENAME, &options.uki, "UKI, from azbundle uki", "FILE" },
+	{ "key", 0, 0, G_OPTION_ARG_FILENAME, &options.key, "release signer's key (PEM)", "FILE" },
+	{ "cert", 0, 0, G_OPTION_ARG_FILENAME, &options.certificate, "its certificate, chain behind it",
+	  "FILE" },
+	{ "level", 0, 0, G_OPTION_ARG_INT, &options.level, "zstd level, 1 to 19 (9)", "N" },
+	{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output, "bundle to write", "FILE" },
+	G_OPTION_ENTRY_NULL
+};
+
+static gboolean options_check(GError **error)
+{
+	if (!command_need("product", options.product, error) ||
+	    !command_need("version", options.version, error) ||
+	    !command_need("root", options.root, error) || !command_need("uki", options.uki, error) ||
+	    !command_need("key", options.key, error) ||
+	    !command_need("cert", options.certificate, error) ||
+	    !command_need("output", options.output, error))
+		return FALSE;
+	if (options.level == 0)
+		options.level = 9;
+	if (options.level < 1 || options.level > 19)
+		return failure_set(error, FAULT_ARGUMENT, "--level %d is not from 1 to 19",
+				   options.level);
+	if (!version_is_valid(options.version) ||
+	    (options.update_from != NULL && !version_is_valid(options.update_from)))
+		return failure_set(error, FAULT_ARGUMENT, "\"%s\" is not a version", options.version);
+	return TRUE;
+}
+
+/* The UKI must start this very root image, or the machine could never boot the release. */
+static gboolean uki_check_root(GBytes *uki, const struct manifest *manifest, GError **error)
+{
+	g_autoptr(GBytes) section = uki_section_get(uki, ".cmdline", error);
+	g_autofree char *hash = crypto_hex(manifest->root.root_hash, VERITREE_HASH_SIZE);
+	g_autofree char *wanted = g_strconcat("roothash=", hash, " ", NULL);
+	g_autofree char *cmdline = NULL;
+
+	if (section == NULL)
+		return FALSE;
+	cmdline = g_strndup(g_bytes_get_data(section, NULL), g_bytes_get_size(section));
+	if (!g_str_has_prefix(cmdline, wanted))
+		return failure_set(error, FAULT_BUILD_INPUT,
+				   "the UKI %s was not made for the root image %s: its command line does "
+				   "not start with %s",
+				   options.uki, options.root, wanted);
+	return TRUE;
+}
+
+static gboolean uki_describe(struct manifest *manifest, GError **error)
+{
+	g_autoptr(GBytes) uki = command_file(options.uki, error);
+	g_autoptr(GBytes) osrel = uki != NULL ? uki_section_get(uki, ".osrel", error) : NULL;
+	gsize size_bytes;
+	const uint8_t *text;
+
+	if (osrel == NULL || !uki_check_root(uki, manifest, error))
+		return FALSE;
+	text = g_bytes_get_data(osrel, &size_bytes);
+	if (osrel_security_version(text, size_bytes, &manifest->security_version) != FAULT_OK)
+		return failure_set(error, FAULT_OSREL_NUMBER,
+				   "%s: AZUPDATE_SECURITY_VERSION is not a decimal number", options.uki);
+	manifest->pcr11_sha256 = uki_pcr11(uki, error);
+	return manifest->pcr11_sha256 != NULL;
+}
+
+/* https://reproducible-builds.org/specs/source-date-epoch/ */
+static uint64_t build_time(void)
+{
+	const char *text = g_getenv("SOURCE_DATE_EPOCH");
+
+	return text != NULL ? g_ascii_strtoull(text, NULL, 10) :
+			      (uint64_t)(g_get_real_time() / G_USEC_PER_SEC);
+}
+
+static const char *or_default(const char *value, const char *otherwise)
+{
+	return value != NULL ? value : otherwise;
+}
+
+gboolean command_build(int argc, char **argv, GError **error)
+{
+	g_autoptr(Manifest) manifest = g_new0(struct manifest, 1);
+	struct bundlewrite_image images[] = {
+		{ "uki", NULL, &manifest->uki },
+		{ "root", NULL, &manifest->root },
+	};
+	struct bundlewrite_options write;
+
+	if (!command_parse(&argc, &argv, NULL,
+			   "Makes a bundle: the release's manifest, signed, with the root image and the "
+			   "UKI. The security version is taken from the UKI's os-release.",
+			   ENTRIES, 0, error) ||
+	    !options_check(error))
+		return FALSE;
+	images[0].path = options.uki;
+	images[1].path = options.root;
+	manifest->product = g_strdup(options.product);
+	manifest->architecture = g_strdup(or_default(options.architecture, "x86_64"));
+	manifest->version = g_strdup(options.version);
+	manifest->update_from = g_strdup(options.update_from);
+	manifest->file_system = g_strdup(or_default(options.file_system, "erofs"));
+	manifest->time_s = build_time();
+	manifest->root.superblock.salt_size = 32;
+	command_salt(options.product, manifest->root.superblock.salt);
+	memcpy(manifest->root.superblock.uuid, manifest->root.superblock.salt, VERITREE_UUID_SIZE);
+	if (!bundlewrite_measure(&images[0], error) || !bundlewrite_measure(&images[1], error) ||
+	    !uki_describe(manifest, error))
+		return FALSE;
+	write = (struct bundlewrite_options){ options.output, options.key, options.certificate,
+					      options.level };
+	return bundlewrite_build(&write, manifest, images, G_N_ELEMENTS(images), error);
+}
