@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Command line: what the signed kernel command line says about the root image.
+ *
+ *   roothash=HEX            64 hex digits, exactly once
+ *   azupdate.blocks=N       data blocks of the root image, so where its superblock stands; once
+ *   rootfstype=TYPE         default erofs
+ *   init=PATH               default /sbin/init */
+
+#include <stdint.h>
+
+#include "fault.h"
+#include "veritree.h"
+
+enum { CMDLINE_FSTYPE_SIZE = 16, CMDLINE_INIT_SIZE = 256 };
+
+struct cmdline {
+	uint8_t root_hash[VERITREE_HASH_SIZE];
+	uint64_t data_blocks;
+	char fstype[CMDLINE_FSTYPE_SIZE];
+	char init[CMDLINE_INIT_SIZE];
+};
+
+/* FAULT_ROOT_CMDLINE, FAULT_ROOT_BLOCKS. What stands behind the word "--" is init's, not ours. */
+fault cmdline_parse(const char *text, struct cmdline *ret_cmdline);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include "early.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "say.h"
+#include "textfile.h"
+
+enum { MODULE_LIST_SIZE_MAX = 16 * 1024 };
+
+static void mount_at(const char *type, const char *target, unsigned long flags, const char *data)
+{
+	/* It is there in most initrds; if it cannot be made, mounting tells. */
+	(void)mkdir(target, 0755);
+	if (mount(type, target, type, flags, data) != 0 && errno != EBUSY)
+		say(SAY_WARNING, "%s cannot be mounted on %s: %s", type, target, strerror(errno));
+}
+
+static void console_open(void)
+{
+	const int fd = open("/dev/console", O_RDWR | O_NOCTTY);
+
+	if (fd < 0)
+		return;
+	for (int target = STDIN_FILENO; target <= STDERR_FILENO; target++)
+		if (fd != target)
+			dup2(fd, target);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+void early_mount(void)
+{
+	mount_at("devtmpfs", "/dev", MS_NOSUID, "mode=0755");
+	console_open();
+	say_open();
+	mount_at("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+	mount_at("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+	mount_at("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755");
+}
+
+static void module_load(const char *path)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	/* ENODEV is a driver's word for hardware, or processor features, that are not there. */
+	if (fd < 0 ||
+	    (syscall(SYS_finit_module, fd, "", 0) != 0 && errno != EEXIST && errno != ENODEV))
+		say(SAY_WARNING, "module %s cannot be loaded: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+void early_load_modules(const char *list_path)
+{
+	static char list[MODULE_LIST_SIZE_MAX];
+	char *rest = list;
+
+	if (!textfile_read(list_path, list, sizeof list)) {
+		say(SAY_WARNING, "%s cannot be read", list_path);
+		return;
+	}
+	for (char *path = strsep(&rest, "\n"); path != NULL; path = strsep(&rest, "\n"))
+		if (path[0] != '\0')
+			module_load(path);
+}
+
+void early_mount_efivars(void)
+{
+	if (access("/sys/firmware/efi/efivars", F_OK) == 0)
+		mount_at("efivarfs", "/sys/firmware/efi/efivars", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+			 NULL);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#include "root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "faulttext.h"
+#include "parts.h"
+#include "rootimage.h"
+#include "say.h"
+#include "verity.h"
+
+enum {
+	POLL_MS = 20,
+	WAIT_DISK_MS = 30 * 1000, /* for the first partition that could be it */
+	WAIT_MORE_MS = 3 * 1000,  /* for further ones, after the last new one was refused */
+	WAIT_VAR_MS = 2 * 1000,
+	RANK_COUNT = 4,
+};
+
+static const char ROOT_NAME[] = "root";
+static const char ROOT_DEVICE[] = "/dev/mapper/root";
+static const char VAR_TYPE[] = "4d21b016-b534-45c2-a9fb-5c16e091fd2d";
+
+static uint64_t clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static unsigned partition_slot(const struct partition *partition)
+{
+	for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+		if (partition_is(partition, PARTS_LABEL_ROOT[slot], PARTS_TYPE_ROOT))
+			return slot;
+	return SLOT_NONE;
+}
+
+/* 0 is looked at first: the booted disk before others, and there the slot that azboot named. */
+static unsigned partition_rank(const struct partition *partition, const struct hint *hint,
+			       const char *booted_disk)
+{
+	const bool other_disk = booted_disk != NULL && strcmp(partition->disk, booted_disk) != 0;
+	const bool other_slot = hint->slot != SLOT_NONE && partition_slot(partition) != hint->slot;
+
+	return (other_disk ? 2U : 0U) + (other_slot ? 1U : 0U);
+}
+
+static fault candidate_check(const struct partition *partition, const struct cmdline *cmdline,
+			     struct veritree_superblock *ret_superblock)
+{
+	const int fd = open(partition->device, O_RDONLY | O_CLOEXEC);
+	fault why;
+
+	if (fd < 0)
+		return FAULT_DISK_OPEN;
+	why = rootimage_check(fd, partition->size_bytes, cmdline->data_blocks, cmdline->root_hash,
+			      ret_superblock);
+	close(fd);
+	return why;
+}
+
+struct search {
+	const struct cmdline *cmdline;
+	const struct hint *hint;
+	bool last; /* the last look: say why each candidate is refused */
+	unsigned candidate_count;
+	struct root root;
+	struct veritree_superblock superblock;
+};
+
+static bool rank_search(struct search *search, const struct partition_list *list, unsigned rank)
+{
+	const char *booted_disk = partition_disk_of(list, search->hint->boot_uuid);
+
+	for (unsigned i = 0; i < list->count; i++) {
+		const struct partition *partition = &list->items[i];
+		fault why;
+
+		if (partition_slot(partition) == SLOT_NONE ||
+		    partition_rank(partition, search->hint, booted_disk) != rank)
+			continue;
+		search->candidate_count++;
+		why = candidate_check(partition, search->cmdline, &search->superblock);
+		if (why == FAULT_OK) {
+			search->root = (struct root){ partition_slot(partition), *partition };
+			return true;
+		}
+		if (search->last)
+			say(SAY_WARNING, "%s (%s) is not it: %s (fault %u)", partition->label,
+			    partition->device, faulttext_find(why)->sentence, (unsigned)why);
+	}
+	return false;
+}
+
+static bool root_search(struct search *search)
+{
+	static struct partition_list list;
+
+	partition_scan(&list);
+	search->candidate_count = 0;
+	for (unsigned rank = 0; rank < RANK_COUNT; rank++)
+		if (rank_search(search, &list, rank))
+			return true;
+	return false;
+}
+
+/* Looks again and again, since disks appear in their own time. */
+static fault root_find(struct search *search)
+{
+	const uint64_t start = clock_ms();
+	uint64_t last_new = start;
+	unsigned seen = 0;
+
+	for (;;) {
+		const uint64_t now = clock_ms();
+
+		if (root_search(search))
+			return FAULT_OK;
+		if (search->last)
+			return FAULT_ROOT_NOT_FOUND;
+		if (search->candidate_count > seen) {
+			seen = search->candidate_count;
+			last_new = now;
+		}
+		search->last = now - last_new >= (seen > 0 ? WAIT_MORE_MS : WAIT_DISK_MS);
+		usleep(POLL_MS * 1000);
+	}
+}
+
+/* The partition may be shown a little later than the root partition of the same disk. */
+static bool var_find(const char *disk, struct partition *ret_partition)
+{
+	static struct partition_list list;
+	const uint64_t start = clock_ms();
+
+	for (;;) {
+		const struct partition *var;
+
+		partition_scan(&list);
+		var = partition_find(&list, disk, PARTS_LABEL_VAR, VAR_TYPE);
+		if (var != NULL) {
+			*ret_partition = *var;
+			return true;
+		}
+		if (clock_ms() - start >= WAIT_VAR_MS)
+			return false;
+		usleep(POLL_MS * 1000);
+	}
+}
+
+static fault var_mount(const char *disk, const char *target)
+{
+	struct partition var;
+	char path[PATH_MAX];
+
+	if (!var_find(disk, &var)) {
+		say(SAY_WARNING, "%s has no var partition", disk);
+		return FAULT_VAR_MOUNT;
+	}
+	snprintf(path, sizeof path, "%s/var", target);
+	if (mount(var.device, path, "ext4", MS_NOSUID | MS_NODEV, NULL) == 0)
+		return FAULT_OK;
+	say(SAY_WARNING, "%s cannot be mounted on %s: %s", var.device, path, strerror(errno));
+	return FAULT_VAR_MOUNT;
+}
+
+fault root_mount(const struct cmdline *cmdline, const struct hint *hint, const char *target,
+		 struct root *ret_root)
+{
+	struct search search = { .cmdline = cmdline, .hint = hint };
+	fault why = root_find(&search);
+
+	if (why == FAULT_OK)
+		why = verity_activate(search.root.partition.device, ROOT_NAME, &search.superblock,
+				      cmdline->root_hash);
+	if (why != FAULT_OK)
+		return why;
+	if (mount(ROOT_DEVICE, target, cmdline->fstype, MS_RDONLY, NULL) != 0) {
+		say(SAY_WARNING, "%s cannot be mounted as %s: %s", ROOT_DEVICE, cmdline->fstype,
+		    strerror(errno));
+		return FAULT_ROOT_MOUNT;
+	}
+	why = var_mount(search.root.partition.disk, target);
+	if (why == FAULT_OK)
+		*ret_root = search.root;
+	return why;
+}
+
+fault root_report(const struct root *root, const struct cmdline *cmdline, const char *folder)
+{
+	char path[PATH_MAX];
+	FILE *file;
+	bool written;
+
+	/* It may be there already; if it is not, the file cannot be opened. */
+	(void)mkdir(folder, 0755);
+	snprintf(path, sizeof path, "%s/boot.json", folder);
+	file = fopen(path, "we");
+	if (file == NULL)
+		return FAULT_STATE_FILE;
+	fprintf(file, "{\"slot\":\"%c\",\"root_hash\":\"", 'a' + (int)root->slot);
+	for (unsigned i = 0; i < VERITREE_HASH_SIZE; i++)
+		fprintf(file, "%02x", cmdline->root_hash[i]);
+	fprintf(file, "\",\"device\":\"%s\",\"disk\":\"%s\"}\n", root->partition.device,
+		root->partition.disk);
+	written = ferror(file) == 0;
+	return fclose(file) == 0 && written ? FAULT_OK : FAULT_STATE_FILE;
+}

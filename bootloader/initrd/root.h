@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Root: finds the slot that holds the signed root image, and mounts it with var.
+ *
+ * The slot is found by content. Labels and hints only say where to look first, so that a kernel
+ * can never run with the root of the other slot, whatever the disk or the firmware tell. */
+
+#include "cmdline.h"
+#include "fault.h"
+#include "hint.h"
+#include "partition.h"
+
+struct root {
+	unsigned slot;
+	struct partition partition;
+};
+
+/* Waits for the disk. Mounts the image read-only on `target`, and var of the same disk below it.
+ * FAULT_ROOT_NOT_FOUND, _ROOT_VERITY, _ROOT_MOUNT, _VAR_MOUNT. */
+fault root_mount(const struct cmdline *cmdline, const struct hint *hint, const char *target,
+		 struct root *ret_root);
+
+/* Tells the running system what it runs from: boot.json in `folder`. FAULT_STATE_FILE. */
+fault root_report(const struct root *root, const struct cmdline *cmdline, const char *folder);
