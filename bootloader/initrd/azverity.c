@@ -44,6 +44,7 @@ static fault system_start(const struct hint *hint)
 		why = root_report(&root, &cmdline, "/run/azupdate");
 	if (why != FAULT_OK)
 		return why;
+	root_claim("/run");
 	say(SAY_INFO, "root is slot %c, %s", 'a' + (int)root.slot, root.partition.device);
 	return switchroot_start("/sysroot", cmdline.init);
 }

@@ -20,7 +20,7 @@ static void mount_at(const char *type, const char *target, unsigned long flags, 
 	/* It is there in most initrds; if it cannot be made, mounting tells. */
 	(void)mkdir(target, 0755);
 	if (mount(type, target, type, flags, data) != 0 && errno != EBUSY)
-		say(SAY_WARNING, "%s cannot be mounted on %s: %s", type, target, strerror(errno));
+		say(SAY_ERROR, "%s cannot be mounted on %s: %s", type, target, strerror(errno));
 }
 
 static void console_open(void)
@@ -46,16 +46,25 @@ void early_mount(void)
 	mount_at("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755");
 }
 
+/* ENODEV: the hardware, or the processor's feature, is not there. ENOENT: a module below this one
+ * said so, and its symbols are missing. Both are normal, since one initrd serves many machines. */
+static enum say_level module_error_level(int error)
+{
+	return error == ENODEV || error == ENOENT ? SAY_INFO : SAY_ERROR;
+}
+
 static void module_load(const char *path)
 {
 	const int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	/* ENODEV is a driver's word for hardware, or processor features, that are not there. */
-	if (fd < 0 ||
-	    (syscall(SYS_finit_module, fd, "", 0) != 0 && errno != EEXIST && errno != ENODEV))
-		say(SAY_WARNING, "module %s cannot be loaded: %s", path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0) {
+		say(SAY_ERROR, "module %s cannot be read: %s", path, strerror(errno));
+		return;
+	}
+	if (syscall(SYS_finit_module, fd, "", 0) != 0 && errno != EEXIST)
+		say(module_error_level(errno), "module %s is not loaded: %s", path,
+		    strerror(errno));
+	close(fd);
 }
 
 void early_load_modules(const char *list_path)
@@ -64,7 +73,7 @@ void early_load_modules(const char *list_path)
 	char *rest = list;
 
 	if (!textfile_read(list_path, list, sizeof list)) {
-		say(SAY_WARNING, "%s cannot be read", list_path);
+		say(SAY_ERROR, "%s cannot be read", list_path);
 		return;
 	}
 	for (char *path = strsep(&rest, "\n"); path != NULL; path = strsep(&rest, "\n"))

@@ -97,7 +97,7 @@ static bool rank_search(struct search *search, const struct partition_list *list
 			return true;
 		}
 		if (search->last)
-			say(SAY_WARNING, "%s (%s) is not it: %s (fault %u)", partition->label,
+			say(SAY_ERROR, "%s (%s) is not it: %s (fault %u)", partition->label,
 			    partition->device, faulttext_find(why)->sentence, (unsigned)why);
 	}
 	return false;
@@ -165,13 +165,13 @@ static fault var_mount(const char *disk, const char *target)
 	char path[PATH_MAX];
 
 	if (!var_find(disk, &var)) {
-		say(SAY_WARNING, "%s has no var partition", disk);
+		say(SAY_ERROR, "%s has no var partition", disk);
 		return FAULT_VAR_MOUNT;
 	}
 	snprintf(path, sizeof path, "%s/var", target);
 	if (mount(var.device, path, "ext4", MS_NOSUID | MS_NODEV, NULL) == 0)
 		return FAULT_OK;
-	say(SAY_WARNING, "%s cannot be mounted on %s: %s", var.device, path, strerror(errno));
+	say(SAY_ERROR, "%s cannot be mounted on %s: %s", var.device, path, strerror(errno));
 	return FAULT_VAR_MOUNT;
 }
 
@@ -187,7 +187,7 @@ fault root_mount(const struct cmdline *cmdline, const struct hint *hint, const c
 	if (why != FAULT_OK)
 		return why;
 	if (mount(ROOT_DEVICE, target, cmdline->fstype, MS_RDONLY, NULL) != 0) {
-		say(SAY_WARNING, "%s cannot be mounted as %s: %s", ROOT_DEVICE, cmdline->fstype,
+		say(SAY_ERROR, "%s cannot be mounted as %s: %s", ROOT_DEVICE, cmdline->fstype,
 		    strerror(errno));
 		return FAULT_ROOT_MOUNT;
 	}
@@ -216,4 +216,20 @@ fault root_report(const struct root *root, const struct cmdline *cmdline, const 
 		root->partition.disk);
 	written = ferror(file) == 0;
 	return fclose(file) == 0 && written ? FAULT_OK : FAULT_STATE_FILE;
+}
+
+void root_claim(const char *run)
+{
+	static const char *const FOLDERS[] = { "", "/systemd", "/systemd/system-generators" };
+	char path[PATH_MAX];
+
+	for (unsigned i = 0; i < sizeof FOLDERS / sizeof FOLDERS[0]; i++) {
+		snprintf(path, sizeof path, "%s%s", run, FOLDERS[i]);
+		/* Whether it is there already or cannot be made, the link below tells. */
+		(void)mkdir(path, 0755);
+	}
+	snprintf(path, sizeof path, "%s/systemd/system-generators/systemd-veritysetup-generator",
+		 run);
+	if (symlink("/dev/null", path) != 0 && errno != EEXIST)
+		say(SAY_ERROR, "%s cannot be made: %s", path, strerror(errno));
 }

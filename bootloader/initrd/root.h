@@ -22,3 +22,7 @@ fault root_mount(const struct cmdline *cmdline, const struct hint *hint, const c
 
 /* Tells the running system what it runs from: boot.json in `folder`. FAULT_STATE_FILE. */
 fault root_report(const struct root *root, const struct cmdline *cmdline, const char *folder);
+
+/* systemd looks at roothash= too, would look for that root by partition UUIDs, and would make the
+ * boot wait for them. Takes its generator out for this boot, by way of the `run` folder. */
+void root_claim(const char *run);

@@ -5,7 +5,7 @@
 
 enum say_level {
 	SAY_CRITICAL = 2, /* shown even by a kernel that was told to be quiet */
-	SAY_WARNING = 4,
+	SAY_ERROR = 3,
 	SAY_INFO = 6,
 };
 

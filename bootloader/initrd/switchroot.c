@@ -60,7 +60,7 @@ static bool mounts_move(const char *root)
 	for (unsigned i = 0; i < sizeof MOVED / sizeof MOVED[0]; i++) {
 		snprintf(target, sizeof target, "%s%s", root, MOVED[i]);
 		if (mount(MOVED[i], target, NULL, MS_MOVE, NULL) != 0) {
-			say(SAY_WARNING, "%s cannot be moved to %s: %s", MOVED[i], target,
+			say(SAY_ERROR, "%s cannot be moved to %s: %s", MOVED[i], target,
 			    strerror(errno));
 			return false;
 		}
@@ -95,10 +95,10 @@ fault switchroot_start(const char *root, const char *init)
 		return FAULT_INIT_START;
 	initrd_delete();
 	if (mount(".", "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0 || chdir("/") != 0) {
-		say(SAY_WARNING, "the root cannot be switched: %s", strerror(errno));
+		say(SAY_ERROR, "the root cannot be switched: %s", strerror(errno));
 		return FAULT_INIT_START;
 	}
 	execve(path, arguments, environment);
-	say(SAY_WARNING, "%s cannot be started: %s", path, strerror(errno));
+	say(SAY_ERROR, "%s cannot be started: %s", path, strerror(errno));
 	return FAULT_INIT_START;
 }

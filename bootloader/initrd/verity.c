@@ -10,7 +10,7 @@
 static void verity_log(int level, const char *text, void *unused)
 {
 	if (level == CRYPT_LOG_ERROR)
-		say(SAY_WARNING, "cryptsetup: %.*s", (int)strcspn(text, "\n"), text);
+		say(SAY_ERROR, "cryptsetup: %.*s", (int)strcspn(text, "\n"), text);
 }
 
 static void uuid_encode(const uint8_t uuid[static VERITREE_UUID_SIZE], char ret_text[static 37])
@@ -59,6 +59,6 @@ fault verity_activate(const char *device, const char *name,
 			CRYPT_ACTIVATE_READONLY | CRYPT_ACTIVATE_PANIC_ON_CORRUPTION);
 	crypt_free(verity);
 	if (status < 0)
-		say(SAY_WARNING, "%s: dm-verity: %s", device, strerror(-status));
+		say(SAY_ERROR, "%s: dm-verity: %s", device, strerror(-status));
 	return status < 0 ? FAULT_ROOT_VERITY : FAULT_OK;
 }

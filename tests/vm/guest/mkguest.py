@@ -35,14 +35,14 @@ TRIMMED = ["dev/*", "var/*", "usr/share/doc/*", "usr/share/man/*", "usr/share/lo
            "usr/lib/udev/hwdb.bin", "usr/bin/*perl*", "usr/bin/cpan*", "usr/lib/*/libperl*",
            "usr/lib/*/libdb-5*", "boot/*", "etc/systemd/system/*.wants", "etc/resolv.conf"]
 DPKG_EXCLUDED = ["/usr/share/man/*", "/usr/share/locale/*", "/usr/share/doc/*", "/usr/share/info/*"]
-ENABLED = ["systemd-networkd.service", "azupdate*.service", "azupdate*.timer", "azupdate*.target"]
+ENABLED = ["demo-network.service", "azupdate*.service", "azupdate*.timer", "azupdate*.target"]
 EROFS_UUID = "3f6c1a52-71e0-4d0e-9d5b-6a1f0c2b7e11"
 SOURCE_DATE_EPOCH = "1700000000"
 DIFFERENT_SIZE = 4 << 20
 
 # A panic and an oops end in a reset, which costs a try. The disk is ours: systemd guesses nothing.
 CMDLINE = ("console=tty0 console=ttyS0,115200 quiet panic=5 oops=panic rootfstype=erofs ro "
-           "systemd.gpt_auto=0 systemd.show_status=no")
+           "systemd.gpt_auto=0 net.ifnames=0 audit=0 systemd.show_status=no")
 
 
 def words(path):
