@@ -126,8 +126,9 @@ class Disk:
                     self.put(label, file.read(min(image.size, slot_size)))
         if with_var:
             var = path + ".var"
-            subprocess.run(["mkfs.ext4", "-q", "-F", var, "64M"], check=True,
-                           stderr=subprocess.DEVNULL)
+            with open(var, "wb") as file:
+                file.truncate(64 * MIB)
+            subprocess.run(["mkfs.ext4", "-q", "-F", var], check=True)
             subprocess.run(["dd", f"if={var}", f"of={path}", "bs=1M", "conv=notrunc,sparse",
                             f"seek={self.start['var'] // MIB}", "status=none"], check=True)
             os.unlink(var)
