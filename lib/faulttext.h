@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* Fault texts: the name, sentence and advice of each fault number, generated from
- * schema/faults.tsv. For hosted programs; the boot program only knows the numbers. */
+ * schema/faults.tsv. Freestanding, as the boot program shows them when nothing can be booted. */
 
 #include <stdint.h>
 
