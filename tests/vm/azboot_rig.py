@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import struct
-import subprocess
 
 import disk as disks
 import machine
@@ -64,14 +63,17 @@ class Rig:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def uki(self, *lines, key="db", pad=0):
-        """A payload with these lines of os-release, signed."""
+    def uki(self, *lines, key="db", pad=0, machine=None):
+        """A payload with these lines of os-release, signed; for another machine, if one is given."""
         with open(self.payload, "rb") as file:
             data = file.read()
         at = data.index(b"#PAYLOAD-OSREL")
         text = "".join(line + "\n" for line in ("#PAYLOAD-OSREL", *lines)).encode()
         data = data[:at] + text.ljust(OSREL_SIZE, b"\0") + data[at + OSREL_SIZE:]
         data += os.urandom(pad)
+        if machine is not None:
+            header = struct.unpack_from("<I", data, 60)[0] + 4
+            data = data[:header] + struct.pack("<H", machine) + data[header + 2:]
         plain, signed = self.path("uki.efi"), self.path("uki.signed.efi")
         with open(plain, "wb") as file:
             file.write(data)

@@ -62,8 +62,10 @@ def _firmware_runs(accelerator):
          "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}",
          "-drive", f"if=pflash,unit=1,format=raw,snapshot=on,file={OVMF_VARS}"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    threading.Timer(20, process.kill).start()
+    limit = threading.Timer(20, process.kill)
+    limit.start()
     said = process.stdout.read(16)
+    limit.cancel()
     process.kill()
     process.wait()
     return b"\x1b[" in said
