@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Jobs: work that takes time, done in a thread of its own and shown on the bus. */
+
+#include <gio/gio.h>
+
+#include "machine.h"
+
+struct job;
+
+/* What a job does. `run` is called in the job's thread and owns nothing; it may set *ret_result
+ * (a{sv}, floating) also when it fails. */
+struct job_task {
+	const char *kind;
+	gboolean (*run)(struct job *job, gpointer data, GVariant **ret_result, GError **error);
+	gpointer data;
+	GDestroyNotify data_free;
+};
+
+/* Called in the main thread after the job has ended and before Finished is sent. */
+typedef void (*job_ended_func)(struct job *job, gpointer user_data);
+
+/* Starts the thread and shows the job as /org/azupdate/Update1/job/NUMBER. Takes over task->data
+ * in any case. */
+struct job *job_start(GDBusConnection *bus, unsigned number, const struct job_task *task,
+		      job_ended_func ended, gpointer user_data, GError **error);
+/* Only after it has ended. Takes it from the bus. */
+void job_free(struct job *job);
+
+const char *job_path(const struct job *job);
+gboolean job_is_running(const struct job *job);
+void job_cancel(struct job *job);
+
+/* For the job's thread. */
+GCancellable *job_cancellable(struct job *job);
+void job_progress(const struct machine_progress *progress, gpointer job);

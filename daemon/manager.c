@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+#include "manager.h"
+
+#include <fcntl.h>
+#include <gio/gunixfdlist.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "failure.h"
+#include "publish.h"
+#include "work.h"
+
+enum { MANAGER_REASON_MAX = 256, MANAGER_URL_MAX = 2048 };
+
+struct install_option {
+	const char *name;
+	size_t offset;
+};
+
+static const struct install_option INSTALL_OPTIONS[] = {
+	{ "force", offsetof(struct work_install, force) },
+	{ "activate", offsetof(struct work_install, activate) },
+};
+
+/* Takes over `error`. Always TRUE: the call was answered. */
+static gboolean call_fail(GDBusMethodInvocation *invocation, GError *error)
+{
+	g_dbus_method_invocation_take_error(invocation, error);
+	return TRUE;
+}
+
+static void call_log(GDBusMethodInvocation *invocation, const char *object)
+{
+	g_message("%s %s, asked by %s", g_dbus_method_invocation_get_method_name(invocation),
+		  object, g_dbus_method_invocation_get_sender(invocation));
+}
+
+static gboolean slot_parse(const char *name, unsigned *ret_slot, GError **error)
+{
+	for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+		if (strcmp(name, publish_slot_name(slot)) == 0) {
+			*ret_slot = slot;
+			return TRUE;
+		}
+	return failure_set(error, FAULT_SLOT_UNKNOWN, "there is no slot \"%.32s\"", name);
+}
+
+/* What was done is done, even if the properties could not follow. */
+static void properties_follow(struct server *server)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!server_refresh(server, &error))
+		g_warning("the properties are old: %s", error->message);
+}
+
+static gboolean option_store(const char *name, GVariant *value, struct work_install *install,
+			     GError **error)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(INSTALL_OPTIONS); i++) {
+		if (strcmp(name, INSTALL_OPTIONS[i].name) != 0)
+			continue;
+		if (!g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN))
+			return failure_set(error, FAULT_ARGUMENT,
+					   "option %s has type %s, not b", name,
+					   g_variant_get_type_string(value));
+		*(gboolean *)((char *)install + INSTALL_OPTIONS[i].offset) =
+			g_variant_get_boolean(value);
+		return TRUE;
+	}
+	return failure_set(error, FAULT_ARGUMENT, "there is no option \"%.32s\"", name);
+}
+
+static gboolean options_parse(GVariant *options, struct work_install *install, GError **error)
+{
+	GVariantIter iter;
+	const char *name;
+	GVariant *value;
+
+	install->activate = TRUE;
+	g_variant_iter_init(&iter, options);
+	while (g_variant_iter_next(&iter, "{&sv}", &name, &value)) {
+		const gboolean stored = option_store(name, value, install, error);
+
+		g_variant_unref(value);
+		if (!stored)
+			return FALSE;
+	}
+	return TRUE;
+}
+
+/* Only what can be read to its end like a file: reading a device could have effects. */
+static gboolean descriptor_check(int fd, GError **error)
+{
+	const int flags = fcntl(fd, F_GETFL);
+	struct stat info;
+
+	if (flags < 0 || fstat(fd, &info) != 0 || (flags & O_PATH) != 0 ||
+	    (flags & O_ACCMODE) == O_WRONLY)
+		return failure_set(error, FAULT_ARGUMENT, "the descriptor cannot be read");
+	if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode) && !S_ISSOCK(info.st_mode))
+		return failure_set(error, FAULT_ARGUMENT,
+				   "the descriptor is no file, pipe or socket");
+	return TRUE;
+}
+
+static gboolean descriptor_take(GUnixFDList *fds, GVariant *handle, int *ret_fd, GError **error)
+{
+	const gint32 index = g_variant_get_handle(handle);
+
+	if (fds == NULL || index < 0 || index >= g_unix_fd_list_get_length(fds))
+		return failure_set(error, FAULT_ARGUMENT, "no descriptor came with the call");
+	*ret_fd = g_unix_fd_list_get(fds, index, error);
+	return *ret_fd >= 0 && descriptor_check(*ret_fd, error);
+}
+
+static gboolean install_handle(BusManager *manager, GDBusMethodInvocation *invocation,
+			       GUnixFDList *fds, GVariant *bundle, GVariant *options,
+			       gpointer user_data)
+{
+	struct server *server = user_data;
+	g_autoptr(WorkInstall) install = work_install_new(server);
+	GError *error = NULL;
+	const char *path;
+
+	if (!options_parse(options, install, &error) ||
+	    !descriptor_take(fds, bundle, &install->fd, &error))
+		return call_fail(invocation, error);
+	call_log(invocation, "from a descriptor");
+	path = work_install_start(server, g_steal_pointer(&install), &error);
+	if (path == NULL)
+		return call_fail(invocation, error);
+	bus_manager_complete_install(manager, invocation, NULL, path);
+	return TRUE;
+}
+
+static gboolean url_check(const char *url, GError **error)
+{
+	if (strlen(url) > MANAGER_URL_MAX)
+		return failure_set(error, FAULT_HTTP_URL, "the address is longer than %d bytes",
+				   MANAGER_URL_MAX);
+	if (!g_str_has_prefix(url, "http://") && !g_str_has_prefix(url, "https://"))
+		return failure_set(error, FAULT_HTTP_URL,
+				   "\"%s\" is not an http or https address", url);
+	return TRUE;
+}
+
+static gboolean install_url_handle(BusManager *manager, GDBusMethodInvocation *invocation,
+				   const char *url, GVariant *options, gpointer user_data)
+{
+	struct server *server = user_data;
+	g_autoptr(WorkInstall) install = work_install_new(server);
+	GError *error = NULL;
+	const char *path;
+
+	if (!options_parse(options, install, &error) || !url_check(url, &error))
+		return call_fail(invocation, error);
+	install->url = g_strdup(url);
+	call_log(invocation, url);
+	path = work_install_start(server, g_steal_pointer(&install), &error);
+	if (path == NULL)
+		return call_fail(invocation, error);
+	bus_manager_complete_install_url(manager, invocation, path);
+	return TRUE;
+}
+
+static gboolean run_health_handle(BusManager *manager, GDBusMethodInvocation *invocation,
+				  gboolean act, gpointer user_data)
+{
+	GError *error = NULL;
+	const char *path;
+
+	call_log(invocation, act ? "and act" : "without acting");
+	path = work_health_start(user_data, act, &error);
+	if (path == NULL)
+		return call_fail(invocation, error);
+	bus_manager_complete_run_health(manager, invocation, path);
+	return TRUE;
+}
+
+static gboolean activate_handle(BusManager *manager, GDBusMethodInvocation *invocation,
+				const char *name, gpointer user_data)
+{
+	struct machine *machine;
+	GError *error = NULL;
+	unsigned slot;
+
+	if (!slot_parse(name, &slot, &error) || !server_machine(user_data, &machine, &error) ||
+	    !machine_activate(machine, slot, &error))
+		return call_fail(invocation, error);
+	call_log(invocation, name);
+	properties_follow(user_data);
+	bus_manager_complete_activate(manager, invocation);
+	return TRUE;
+}
+
+static gboolean rollback_handle(BusManager *manager, GDBusMethodInvocation *invocation,
+				gpointer user_data)
+{
+	struct machine *machine;
+	GError *error = NULL;
+	unsigned slot;
+
+	if (!server_machine(user_data, &machine, &error) ||
+	    !machine_rollback(machine, &slot, &error))
+		return call_fail(invocation, error);
+	call_log(invocation, publish_slot_name(slot));
+	properties_follow(user_data);
+	bus_manager_complete_rollback(manager, invocation, publish_slot_name(slot));
+	return TRUE;
+}
+
+static gboolean mark_good_handle(BusManager *manager, GDBusMethodInvocation *invocation,
+				 const char *name, gpointer user_data)
+{
+	struct machine *machine;
+	GError *error = NULL;
+	unsigned slot;
+
+	if (!slot_parse(name, &slot, &error) || !server_machine(user_data, &machine, &error) ||
+	    !machine_mark_good(machine, slot, &error))
+		return call_fail(invocation, error);
+	call_log(invocation, name);
+	properties_follow(user_data);
+	bus_manager_complete_mark_good(manager, invocation);
+	return TRUE;
+}
+
+/* The reason goes into state, logs and terminals of others: one printable line. */
+static gboolean reason_check(const char *reason, GError **error)
+{
+	if (strlen(reason) > MANAGER_REASON_MAX)
+		return failure_set(error, FAULT_ARGUMENT, "the reason is longer than %d bytes",
+				   MANAGER_REASON_MAX);
+	for (const char *at = reason; *at != '\0'; at = g_utf8_next_char(at))
+		if (!g_unichar_isprint(g_utf8_get_char(at)))
+			return failure_set(error, FAULT_ARGUMENT,
+					   "the reason holds a character that cannot be shown");
+	return TRUE;
+}
+
+static gboolean mark_bad_handle(BusManager *manager, GDBusMethodInvocation *invocation,
+				const char *name, const char *reason, gpointer user_data)
+{
+	struct machine *machine;
+	GError *error = NULL;
+	unsigned slot;
+
+	if (!slot_parse(name, &slot, &error) || !reason_check(reason, &error) ||
+	    !server_machine(user_data, &machine, &error) ||
+	    !machine_mark_bad(machine, slot, reason, &error))
+		return call_fail(invocation, error);
+	call_log(invocation, name);
+	properties_follow(user_data);
+	bus_manager_complete_mark_bad(manager, invocation);
+	return TRUE;
+}
+
+static gboolean refresh_handle(BusManager *manager, GDBusMethodInvocation *invocation,
+			       gpointer user_data)
+{
+	GError *error = NULL;
+
+	if (!server_refresh(user_data, &error))
+		return call_fail(invocation, error);
+	bus_manager_complete_refresh(manager, invocation);
+	return TRUE;
+}
+
+static gboolean health_last_handle(BusManager *manager, GDBusMethodInvocation *invocation,
+				   gpointer user_data)
+{
+	g_autofree char *json = NULL;
+	struct machine *machine;
+	GError *error = NULL;
+
+	if (!server_machine(user_data, &machine, &error))
+		return call_fail(invocation, error);
+	json = machine_health_last(machine, &error);
+	if (json == NULL)
+		return call_fail(invocation, error);
+	bus_manager_complete_health_last(manager, invocation, json);
+	return TRUE;
+}
+
+struct handler {
+	const char *signal;
+	GCallback call;
+};
+
+static const struct handler HANDLERS[] = {
+	{ "handle-refresh", G_CALLBACK(refresh_handle) },
+	{ "handle-install", G_CALLBACK(install_handle) },
+	{ "handle-install-url", G_CALLBACK(install_url_handle) },
+	{ "handle-activate", G_CALLBACK(activate_handle) },
+	{ "handle-rollback", G_CALLBACK(rollback_handle) },
+	{ "handle-mark-good", G_CALLBACK(mark_good_handle) },
+	{ "handle-mark-bad", G_CALLBACK(mark_bad_handle) },
+	{ "handle-run-health", G_CALLBACK(run_health_handle) },
+	{ "handle-health-last", G_CALLBACK(health_last_handle) },
+};
+
+void manager_connect(BusManager *manager, struct server *server)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(HANDLERS); i++)
+		g_signal_connect(manager, HANDLERS[i].signal, HANDLERS[i].call, server);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Server: the daemon's state, and what all its objects on the bus share.
+ *
+ * The machine is opened at the first call that needs it, so that the daemon starts at once, and
+ * so that a wrong configuration is told to who asks instead of to nobody. */
+
+#include <gio/gio.h>
+
+#include "job.h"
+#include "machine.h"
+
+struct server;
+
+/* Borrows `bus`; puts the manager and the slots on it. */
+struct server *server_new(GDBusConnection *bus, const char *config_path, GError **error);
+/* Only while no job runs. */
+void server_free(struct server *server);
+
+GDBusConnection *server_bus(struct server *server);
+gboolean server_is_busy(struct server *server);
+/* Cancels the running job, if there is one, and calls `quiet` when none runs (any more). */
+void server_stop(struct server *server, void (*quiet)(gpointer), gpointer user_data);
+
+/* The machine and its configuration, for a job or call that may use them alone. Fails with
+ * FAULT_JOB_BUSY while a job runs. */
+gboolean server_machine(struct server *server, struct machine **ret_machine, GError **error);
+const struct config *server_config(struct server *server);
+
+/* Reads the machine anew and changes the properties; does nothing while a job runs. */
+gboolean server_refresh(struct server *server, GError **error);
+
+/* NULL with FAULT_JOB_BUSY. Takes over task->data in any case. */
+const char *server_start_job(struct server *server, const struct job_task *task, GError **error);

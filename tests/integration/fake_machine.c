@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* A machine in memory, for what a real one does not do on demand: jobs that hang until they are
+ * cancelled or go on for a while. Its slots follow the real rules (lib/core). A "bundle" is a
+ * text: `release VERSION`, `hang`, `slow VERSION`; anything else is refused as the real one would. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "failure.h"
+#include "machine.h"
+
+struct machine {
+	struct slot_table table;
+	char *versions[SLOT_COUNT];
+	char *reasons[SLOT_COUNT];
+};
+
+enum { RUNNING = SLOT_A };
+
+struct machine *machine_open(const struct config *config, GError **error)
+{
+	static const uint8_t HASH[SLOT_HASH_SIZE] = { 0xab, 0xcd };
+	struct machine *machine;
+
+	if (strcmp(config->product, "broken") == 0) {
+		failure_set(error, FAULT_PART_MISSING, "partition azstate was not found");
+		return NULL;
+	}
+	machine = g_new0(struct machine, 1);
+	machine->table.once = machine->table.last = SLOT_NONE;
+	slot_stage_begin(&machine->table, SLOT_A);
+	slot_stage_end(&machine->table, SLOT_A, HASH, 1);
+	slot_activate(&machine->table, SLOT_A, 3);
+	slot_commit(&machine->table, SLOT_A);
+	machine->versions[SLOT_A] = g_strdup("1.0");
+	return machine;
+}
+
+void machine_free(struct machine *machine)
+{
+	for (unsigned i = 0; i < SLOT_COUNT; i++) {
+		g_free(machine->versions[i]);
+		g_free(machine->reasons[i]);
+	}
+	g_free(machine);
+}
+
+struct machine_status *machine_status_get(struct machine *machine, GError **error)
+{
+	const struct slot_choice choice = slot_choose(&machine->table, SLOT_NONE);
+	struct machine_status *status = g_new0(struct machine_status, 1);
+
+	for (unsigned i = 0; i < SLOT_COUNT; i++) {
+		status->slots[i].slot = machine->table.slots[i];
+		status->slots[i].version = g_strdup(machine->versions[i]);
+		status->slots[i].reason = g_strdup(machine->reasons[i]);
+		status->slots[i].running = i == RUNNING;
+	}
+	status->slots[RUNNING].root_hash = g_strdup("abcd");
+	status->running = RUNNING;
+	status->committed = TRUE;
+	status->next = choice.index;
+	status->next_reason = choice.reason;
+	status->boot_time_us = 41234;
+	status->failed = g_ptr_array_new();
+	return status;
+}
+
+void machine_status_free(struct machine_status *status)
+{
+	for (unsigned i = 0; i < SLOT_COUNT; i++) {
+		g_free(status->slots[i].version);
+		g_free(status->slots[i].root_hash);
+		g_free(status->slots[i].reason);
+	}
+	g_ptr_array_unref(status->failed);
+	g_free(status);
+}
+
+static gboolean cancelled(const struct machine_install *options, GError **error)
+{
+	return g_cancellable_is_cancelled(options->cancellable) &&
+	       !failure_set(error, FAULT_CONVERGE_CANCELLED, "the install was cancelled");
+}
+
+/* `hang` goes on for ever, `slow` for about two seconds. */
+static gboolean linger(const struct machine_install *options, gboolean for_ever, GError **error)
+{
+	struct machine_progress progress = { .step = "write", .total_bytes = 100 };
+
+	while (for_ever || progress.done_bytes < progress.total_bytes) {
+		if (cancelled(options, error))
+			return FALSE;
+		options->progress(&progress, options->user_data);
+		g_usleep(20000);
+		progress.done_bytes += for_ever && progress.done_bytes >= 50 ? 0 : 1;
+	}
+	return TRUE;
+}
+
+static void stage(struct machine *machine, const char *version, gboolean activate)
+{
+	static const uint8_t HASH[SLOT_HASH_SIZE] = { 0x12 };
+
+	slot_stage_begin(&machine->table, SLOT_B);
+	slot_stage_end(&machine->table, SLOT_B, HASH, 2);
+	if (activate)
+		slot_activate(&machine->table, SLOT_B, 3);
+	g_free(machine->versions[SLOT_B]);
+	machine->versions[SLOT_B] = g_strdup(version);
+}
+
+gboolean machine_install(struct machine *machine, const struct machine_install *options,
+			 struct machine_installed *ret_installed, GError **error)
+{
+	char text[128], kind[16], version[32] = "";
+	ssize_t size_read;
+
+	if (options->url != NULL)
+		return failure_set(error, FAULT_HTTP_CONNECT, "%s: no network here", options->url);
+	size_read = read(options->fd, text, sizeof text - 1);
+	if (size_read < 0)
+		return failure_set(error, FAULT_BUNDLE_READ, "the bundle cannot be read");
+	text[size_read] = '\0';
+	if (sscanf(text, "%15s %31s", kind, version) < 1)
+		return failure_set(error, FAULT_BUNDLE_TRUNCATED, "the bundle is empty");
+	if (strcmp(kind, "hang") == 0 || strcmp(kind, "slow") == 0) {
+		if (!linger(options, kind[0] == 'h', error))
+			return FALSE;
+	} else if (strcmp(kind, "release") != 0) {
+		return failure_set(error, FAULT_BUNDLE_MAGIC, "it begins with \"%s\"", kind);
+	}
+	stage(machine, version, options->activate);
+	*ret_installed = (struct machine_installed){
+		.slot = SLOT_B, .version = g_strdup(version), .fetched_bytes = (guint64)size_read
+	};
+	return TRUE;
+}
+
+void machine_installed_clear(struct machine_installed *installed)
+{
+	g_free(installed->version);
+}
+
+static gboolean step(fault why, GError **error)
+{
+	return why == FAULT_OK || failure_set(error, why, "the step was refused");
+}
+
+gboolean machine_activate(struct machine *machine, unsigned slot, GError **error)
+{
+	return step(slot_activate(&machine->table, slot, 3), error);
+}
+
+gboolean machine_rollback(struct machine *machine, unsigned *ret_slot, GError **error)
+{
+	if (!slot_is_bootable(&machine->table.slots[SLOT_B]) &&
+	    machine->table.slots[SLOT_B].state != SLOT_STAGED)
+		return failure_set(error, FAULT_NO_OTHER_RELEASE, "slot b holds no release");
+	*ret_slot = SLOT_B;
+	return machine_activate(machine, SLOT_B, error);
+}
+
+gboolean machine_mark_good(struct machine *machine, unsigned slot, GError **error)
+{
+	return step(slot_commit(&machine->table, slot), error);
+}
+
+gboolean machine_mark_bad(struct machine *machine, unsigned slot, const char *reason,
+			  GError **error)
+{
+	if (!step(slot_mark_bad(&machine->table, slot, FAULT_MARKED_BAD), error))
+		return FALSE;
+	g_free(machine->reasons[slot]);
+	machine->reasons[slot] = g_strdup(reason);
+	return TRUE;
+}
+
+gboolean machine_judge(struct machine *machine, const struct health_result *result,
+		       enum machine_verdict *ret_verdict, GError **error)
+{
+	*ret_verdict = result->healthy ? MACHINE_COMMITTED : MACHINE_REBOOT;
+	return TRUE;
+}
+
+char *machine_health_last(struct machine *machine, GError **error)
+{
+	failure_set(error, FAULT_STATE_FILE, "no health checks were acted on yet");
+	return NULL;
+}
