@@ -15,13 +15,13 @@ static gboolean user_find(GDBusMethodInvocation *invocation, guint32 *ret_uid)
 
 	if (sender == NULL)
 		return FALSE;
-	reply = g_dbus_connection_call_sync(
-		g_dbus_method_invocation_get_connection(invocation), "org.freedesktop.DBus",
-		"/org/freedesktop/DBus", "org.freedesktop.DBus", "GetConnectionUnixUser",
-		g_variant_new("(s)", sender), G_VARIANT_TYPE("(u)"), G_DBUS_CALL_FLAGS_NONE, -1,
-		NULL, NULL);
+	reply = g_dbus_connection_call_sync(g_dbus_method_invocation_get_connection(invocation),
+					    "org.freedesktop.DBus", "/org/freedesktop/DBus",
+					    "org.freedesktop.DBus", "GetConnectionUnixUser",
+					    g_variant_new("(s)", sender), G_VARIANT_TYPE("(u)"),
+					    G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL);
 	if (reply == NULL)
-		return FALSE;   /* a caller that is gone already is nobody, and not root */
+		return FALSE; /* a caller that is gone already is nobody, and not root */
 	g_variant_get(reply, "(u)", ret_uid);
 	return TRUE;
 }

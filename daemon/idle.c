@@ -12,7 +12,7 @@ struct idle {
 	guint filter;
 	guint timer;
 	gboolean leaving;
-	_Atomic guint calls;            /* counted in the bus' own thread */
+	_Atomic guint calls; /* counted in the bus' own thread */
 	guint calls_seen;
 	gint64 quiet_since_us;
 };
@@ -42,8 +42,7 @@ static GDBusMessage *message_count(GDBusConnection *bus, GDBusMessage *message, 
 {
 	struct idle *idle = user_data;
 
-	if (incoming && g_dbus_message_get_message_type(message) ==
-				G_DBUS_MESSAGE_TYPE_METHOD_CALL)
+	if (incoming && g_dbus_message_get_message_type(message) == G_DBUS_MESSAGE_TYPE_METHOD_CALL)
 		atomic_fetch_add(&idle->calls, 1);
 	return message;
 }
@@ -52,8 +51,8 @@ static void name_released(GObject *source, GAsyncResult *outcome, gpointer user_
 {
 	struct idle *idle = user_data;
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GVariant) reply =
-		g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), outcome, &error);
+	g_autoptr(GVariant)
+		reply = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), outcome, &error);
 
 	if (reply != NULL && atomic_load(&idle->calls) != idle->calls_seen &&
 	    idle_name_take(idle->options.bus, idle->options.name, NULL)) {
@@ -92,8 +91,7 @@ struct idle *idle_new(const struct idle_options *options)
 
 	idle->options = *options;
 	idle->quiet_since_us = g_get_monotonic_time();
-	idle->filter =
-		g_dbus_connection_add_filter(options->bus, message_count, idle, NULL);
+	idle->filter = g_dbus_connection_add_filter(options->bus, message_count, idle, NULL);
 	idle->timer = g_timeout_add(MIN(options->timeout_s * 250, 5000), idle_look, idle);
 	return idle;
 }

@@ -10,8 +10,8 @@
 struct idle;
 
 struct idle_options {
-	GDBusConnection *bus;           /* borrowed */
-	const char *name;               /* the well-known name, which must be owned already */
+	GDBusConnection *bus; /* borrowed */
+	const char *name;     /* the well-known name, which must be owned already */
 	unsigned timeout_s;
 	gboolean (*is_busy)(gpointer user_data);
 	void (*leave)(gpointer user_data);

@@ -15,8 +15,8 @@ struct job {
 	BusJob *face;
 	GCancellable *cancellable;
 	struct job_task task;
-	GVariant *result;               /* written by the thread, read after it has ended */
-	guint timer;                    /* 0 when the job has ended */
+	GVariant *result; /* written by the thread, read after it has ended */
+	guint timer;      /* 0 when the job has ended */
 	job_ended_func ended;
 	gpointer user_data;
 	GMutex lock;
@@ -71,8 +71,8 @@ static const char *state_of(fault why)
 {
 	if (why == FAULT_OK)
 		return "done";
-	return why == FAULT_CONVERGE_CANCELLED || why == FAULT_JOB_CANCELLED ? "cancelled" :
-									       "failed";
+	return why == FAULT_CONVERGE_CANCELLED || why == FAULT_JOB_CANCELLED ? "cancelled"
+									     : "failed";
 }
 
 static void job_run(GTask *task, gpointer source, gpointer user_data, GCancellable *cancellable)
@@ -118,7 +118,7 @@ static gboolean cancel_handle(BusJob *face, GDBusMethodInvocation *invocation, g
 {
 	struct job *job = user_data;
 
-	job_cancel(job);        /* of a job that has ended: nothing */
+	job_cancel(job); /* of a job that has ended: nothing */
 	bus_job_complete_cancel(face, invocation);
 	return TRUE;
 }
@@ -159,7 +159,7 @@ struct job *job_start(GDBusConnection *bus, unsigned number, const struct job_ta
 	job->user_data = user_data;
 	job->timer = g_timeout_add(JOB_PROGRESS_INTERVAL_MS, progress_show, job);
 	thread = g_task_new(NULL, job->cancellable, job_finish, job);
-	g_task_set_check_cancellable(thread, FALSE);    /* the work says how it ended */
+	g_task_set_check_cancellable(thread, FALSE); /* the work says how it ended */
 	g_task_set_task_data(thread, job, NULL);
 	g_task_run_in_thread(thread, job_run);
 	g_message("%s: %s started", job->path, task->kind);

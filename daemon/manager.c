@@ -61,11 +61,10 @@ static gboolean option_store(const char *name, GVariant *value, struct work_inst
 		if (strcmp(name, INSTALL_OPTIONS[i].name) != 0)
 			continue;
 		if (!g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN))
-			return failure_set(error, FAULT_ARGUMENT,
-					   "option %s has type %s, not b", name,
-					   g_variant_get_type_string(value));
-		*(gboolean *)((char *)install + INSTALL_OPTIONS[i].offset) =
-			g_variant_get_boolean(value);
+			return failure_set(error, FAULT_ARGUMENT, "option %s has type %s, not b",
+					   name, g_variant_get_type_string(value));
+		*(gboolean *)((char *)install +
+			      INSTALL_OPTIONS[i].offset) = g_variant_get_boolean(value);
 		return TRUE;
 	}
 	return failure_set(error, FAULT_ARGUMENT, "there is no option \"%.32s\"", name);
@@ -140,8 +139,8 @@ static gboolean url_check(const char *url, GError **error)
 		return failure_set(error, FAULT_HTTP_URL, "the address is longer than %d bytes",
 				   MANAGER_URL_MAX);
 	if (!g_str_has_prefix(url, "http://") && !g_str_has_prefix(url, "https://"))
-		return failure_set(error, FAULT_HTTP_URL,
-				   "\"%s\" is not an http or https address", url);
+		return failure_set(error, FAULT_HTTP_URL, "\"%s\" is not an http or https address",
+				   url);
 	return TRUE;
 }
 

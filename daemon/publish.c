@@ -7,12 +7,9 @@ static const char *const STATE_NAMES[SLOT_STATE_COUNT] = {
 };
 
 static const char *const REASON_NAMES[SLOT_REASON_COUNT] = {
-	[SLOT_REASON_NONE] = "none",
-	[SLOT_REASON_ONCE] = "once",
-	[SLOT_REASON_TRIAL] = "trial",
-	[SLOT_REASON_PREFERRED] = "preferred",
-	[SLOT_REASON_FALLBACK] = "fallback",
-	[SLOT_REASON_LAST_RESORT] = "last-resort",
+	[SLOT_REASON_NONE] = "none",         [SLOT_REASON_ONCE] = "once",
+	[SLOT_REASON_TRIAL] = "trial",       [SLOT_REASON_PREFERRED] = "preferred",
+	[SLOT_REASON_FALLBACK] = "fallback", [SLOT_REASON_LAST_RESORT] = "last-resort",
 };
 
 static const char *text_or_empty(const char *text)

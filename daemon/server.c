@@ -7,7 +7,7 @@
 #include "manager.h"
 #include "publish.h"
 
-enum { SERVER_JOBS_MAX = 8 };           /* jobs that can be looked at, the running one included */
+enum { SERVER_JOBS_MAX = 8 }; /* jobs that can be looked at, the running one included */
 
 static const char MANAGER_PATH[] = "/org/azupdate/Update1";
 static const char *const SLOT_PATHS[SLOT_COUNT] = { "/org/azupdate/Update1/slot/a",
@@ -20,9 +20,9 @@ struct server {
 	struct machine *machine;
 	BusManager *manager;
 	BusSlot *slots[SLOT_COUNT];
-	GPtrArray *jobs;                /* of struct job, oldest first */
+	GPtrArray *jobs; /* of struct job, oldest first */
 	unsigned jobs_started;
-	void (*quiet)(gpointer);        /* set while the daemon stops */
+	void (*quiet)(gpointer); /* set while the daemon stops */
 	gpointer quiet_data;
 };
 
@@ -38,9 +38,8 @@ const struct config *server_config(struct server *server)
 
 static struct job *job_newest(struct server *server)
 {
-	return server->jobs->len == 0 ?
-		       NULL :
-		       g_ptr_array_index(server->jobs, server->jobs->len - 1);
+	return server->jobs->len == 0 ? NULL
+				      : g_ptr_array_index(server->jobs, server->jobs->len - 1);
 }
 
 gboolean server_is_busy(struct server *server)

@@ -131,9 +131,9 @@ gboolean machine_install(struct machine *machine, const struct machine_install *
 		return failure_set(error, FAULT_BUNDLE_MAGIC, "it begins with \"%s\"", kind);
 	}
 	stage(machine, version, options->activate);
-	*ret_installed = (struct machine_installed){
-		.slot = SLOT_B, .version = g_strdup(version), .fetched_bytes = (guint64)size_read
-	};
+	*ret_installed = (struct machine_installed){ .slot = SLOT_B,
+						     .version = g_strdup(version),
+						     .fetched_bytes = (guint64)size_read };
 	return TRUE;
 }
 

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Command line: what all subcommands share. A subcommand returns an exit status, or sets error. */
+
+#include <gio/gio.h>
+
+#include "bus.h"
+
+static const char CLI_BUS_NAME[] = "org.azupdate.Update1";
+static const char CLI_PATH[] = "/org/azupdate/Update1";
+
+/* azupdate(1) lists them. */
+enum cli_exit {
+	CLI_OK = 0,
+	CLI_FAILED = 1,
+	CLI_USAGE = 2,
+	CLI_NOT_ALLOWED = 3,
+	CLI_BUSY = 4,
+	CLI_CANCELLED = 5,
+	CLI_NO_DAEMON = 6,
+	CLI_UNHEALTHY = 7,
+};
+
+struct cli;
+
+struct command {
+	const char *name;
+	const char *operands;    /* for the usage line */
+	const char *summary;     /* one line, for the list of commands */
+	const char *description; /* for its own --help */
+	int (*run)(struct cli *cli, int argc, char **argv, GError **error);
+};
+
+struct cli {
+	const struct command *command;
+	char *bus;
+	gboolean json;
+	GDBusConnection *connection; /* NULL before cli_manager() */
+};
+
+extern const struct command COMMAND_ACTIVATE, COMMAND_CANCEL, COMMAND_HEALTH, COMMAND_INSTALL,
+	COMMAND_MARK_BAD, COMMAND_MARK_GOOD, COMMAND_ROLLBACK, COMMAND_STATUS;
+
+/* Reads options (a table of GOption, or NULL) and leaves up to `operands_max` operands in argv,
+ * from argv[1] on. FAULT_ARGUMENT. --help ends the program. */
+gboolean cli_parse(struct cli *cli, const GOptionEntry *options, int operands_max, int *argc,
+		   char ***argv, GError **error);
+
+/* Prints a dictionary (a{sv}, consumed if floating) as JSON on one line, marked with the name of
+ * its schema. */
+void cli_print_json(const char *schema, GVariant *members);
+
+/* Says what is wrong and what to do, and gives the exit status for it. */
+int cli_report(const struct cli *cli, const GError *error);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "client.h"
+
+#include "busaddress.h"
+#include "failure.h"
+
+struct translation {
+	gint code; /* of domain G_DBUS_ERROR */
+	fault why;
+	const char *message; /* NULL: what the bus said */
+};
+
+static const struct translation TRANSLATIONS[] = {
+	{ G_DBUS_ERROR_ACCESS_DENIED, FAULT_NOT_ALLOWED, "the bus does not let this user do it" },
+	{ G_DBUS_ERROR_UNKNOWN_OBJECT, FAULT_JOB_UNKNOWN, "there is no such job (any more)" },
+	{ G_DBUS_ERROR_UNKNOWN_METHOD, FAULT_BUS, "azupdated is of another release" },
+	{ G_DBUS_ERROR_SERVICE_UNKNOWN, FAULT_BUS, "azupdated does not run and cannot be started" },
+	{ G_DBUS_ERROR_NAME_HAS_NO_OWNER, FAULT_BUS, "azupdated does not run" },
+	{ G_DBUS_ERROR_NO_REPLY, FAULT_BUS, "azupdated did not answer" },
+	{ G_DBUS_ERROR_INVALID_ARGS, FAULT_ARGUMENT, NULL },
+};
+
+gboolean client_fail(GError **error, GError *cause)
+{
+	g_autoptr(GError) owned = cause;
+
+	g_dbus_error_strip_remote_error(owned);
+	if (owned->domain == FAILURE) {
+		g_propagate_error(error, g_steal_pointer(&owned));
+		return FALSE;
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(TRANSLATIONS); i++)
+		if (g_error_matches(owned, G_DBUS_ERROR, TRANSLATIONS[i].code))
+			return failure_set(error, TRANSLATIONS[i].why, "%s",
+					   TRANSLATIONS[i].message == NULL
+						   ? owned->message
+						   : TRANSLATIONS[i].message);
+	return failure_set(error, FAULT_BUS, "azupdated: %s", owned->message);
+}
+
+static BusManager *manager_find(struct cli *cli, gboolean must_read, GError **error)
+{
+	GError *cause = NULL;
+	g_autoptr(GVariant) reply = NULL;
+	BusManager *manager;
+
+	if (cli->connection == NULL)
+		cli->connection = busaddress_connect(cli->bus, error);
+	if (cli->connection == NULL)
+		return NULL;
+	reply = g_dbus_connection_call_sync(cli->connection, CLI_BUS_NAME, CLI_PATH,
+					    "org.azupdate.Update1.Manager", "Refresh", NULL, NULL,
+					    G_DBUS_CALL_FLAGS_NONE, -1, NULL, &cause);
+	if (reply == NULL && must_read) {
+		client_fail(error, cause);
+		return NULL;
+	}
+	g_clear_error(&cause);
+	manager = bus_manager_proxy_new_sync(cli->connection, G_DBUS_PROXY_FLAGS_NONE, CLI_BUS_NAME,
+					     CLI_PATH, NULL, &cause);
+	if (manager == NULL)
+		client_fail(error, cause);
+	return manager;
+}
+
+BusManager *client_manager(struct cli *cli, GError **error)
+{
+	return manager_find(cli, TRUE, error);
+}
+
+BusManager *client_manager_unread(struct cli *cli, GError **error)
+{
+	return manager_find(cli, FALSE, error);
+}
+
+BusSlot *client_slot(struct cli *cli, const char *name, GError **error)
+{
+	g_autofree char *path = g_strdup_printf("%s/slot/%s", CLI_PATH, name);
+	GError *cause = NULL;
+	BusSlot *slot = bus_slot_proxy_new_sync(cli->connection, G_DBUS_PROXY_FLAGS_NONE,
+						CLI_BUS_NAME, path, NULL, &cause);
+
+	if (slot == NULL)
+		client_fail(error, cause);
+	return slot;
+}
+
+BusJob *client_job(struct cli *cli, const char *path, GError **error)
+{
+	GError *cause = NULL;
+	BusJob *job = bus_job_proxy_new_sync(cli->connection, G_DBUS_PROXY_FLAGS_NONE, CLI_BUS_NAME,
+					     path, NULL, &cause);
+
+	if (job == NULL) {
+		client_fail(error, cause);
+		return NULL;
+	}
+	if (bus_job_get_state(job) != NULL)
+		return job;
+	g_object_unref(job); /* a proxy is made also for an object that is not there */
+	failure_set(error, FAULT_JOB_UNKNOWN, "there is no job %s", path);
+	return NULL;
+}
+
+char *client_running_slot(BusManager *manager, GError **error)
+{
+	const char *running = bus_manager_get_running(manager);
+
+	if (running[0] != '\0')
+		return g_strdup(running);
+	failure_set(error, FAULT_ARGUMENT, "the machine does not run from a slot: name one");
+	return NULL;
+}
+
+char *client_other_slot(BusManager *manager, GError **error)
+{
+	g_autofree char *running = client_running_slot(manager, error);
+
+	if (running == NULL)
+		return NULL;
+	return g_strdup(g_str_equal(running, "a") ? "b" : "a");
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Client: the daemon as seen from the command line. Errors come out as failures of ours. */
+
+#include "cli.h"
+
+/* With properties that are of now. */
+BusManager *client_manager(struct cli *cli, GError **error);
+/* The same, although the machine could not be read; for what does not need its properties. */
+BusManager *client_manager_unread(struct cli *cli, GError **error);
+BusSlot *client_slot(struct cli *cli, const char *name, GError **error);
+BusJob *client_job(struct cli *cli, const char *path, GError **error);
+
+/* Turns an error of the bus into a failure of ours. Always FALSE. */
+gboolean client_fail(GError **error, GError *cause);
+
+/* The slot that a command means when it is given none. Free with g_free(). */
+char *client_running_slot(BusManager *manager, GError **error);
+char *client_other_slot(BusManager *manager, GError **error);

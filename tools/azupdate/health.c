@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "failure.h"
+#include "faulttext.h"
+#include "jobwait.h"
+#include "terminal.h"
+
+struct word {
+	const char *name;
+	const char *text;
+};
+
+static const struct word VERDICTS[] = {
+	{ "committed", "The running release is committed." },
+	{ "reboot", "The machine reboots now." },
+	{ "stay", "The machine stays up: a reboot would lead nowhere better." },
+};
+
+static void output_print(const char *output)
+{
+	g_auto(GStrv) lines = g_strsplit(output, "\n", 0);
+
+	for (char **line = lines; *line != NULL; line++) {
+		g_autofree char *clean = terminal_clean(*line);
+
+		if (clean[0] != '\0')
+			printf("           | %s\n", clean);
+	}
+}
+
+static void check_print(GVariant *check)
+{
+	gboolean required = FALSE, passed = FALSE;
+	guint32 runs = 0, duration_ms = 0, why = 0;
+	const char *name = "", *output = "";
+	g_autofree char *clean = NULL;
+
+	g_variant_lookup(check, "name", "&s", &name);
+	g_variant_lookup(check, "required", "b", &required);
+	g_variant_lookup(check, "passed", "b", &passed);
+	g_variant_lookup(check, "fault", "u", &why);
+	g_variant_lookup(check, "runs", "u", &runs);
+	g_variant_lookup(check, "duration_ms", "u", &duration_ms);
+	g_variant_lookup(check, "output", "&s", &output);
+	clean = terminal_clean(name);
+	terminal_paint(passed     ? TERMINAL_GOOD
+		       : required ? TERMINAL_BAD
+				  : TERMINAL_WARN,
+		       passed ? "  passed   " : "  failed   ");
+	printf("%s (%s, %.1f s, %u %s)", clean, required ? "required" : "wanted",
+	       (double)duration_ms / 1000.0, runs, runs == 1 ? "run" : "runs");
+	if (passed) {
+		putchar('\n');
+		return;
+	}
+	printf(": %s\n",
+	       why == FAULT_HEALTH_REQUIRED ? "it says so" : faulttext_find(why)->sentence);
+	output_print(output);
+}
+
+static void result_print(GVariant *result)
+{
+	g_autoptr(GVariant)
+		checks = g_variant_lookup_value(result, "checks", G_VARIANT_TYPE("aa{sv}"));
+	const char *reason = "", *verdict = "";
+	g_autofree char *clean = NULL;
+	gboolean healthy = FALSE;
+
+	g_variant_lookup(result, "healthy", "b", &healthy);
+	g_variant_lookup(result, "reason", "&s", &reason);
+	g_variant_lookup(result, "verdict", "&s", &verdict);
+	clean = terminal_clean(reason);
+	terminal_paint(healthy ? TERMINAL_GOOD : TERMINAL_BAD, healthy ? "Healthy" : "Not healthy");
+	printf(": %s.\n", clean);
+	for (gsize i = 0; checks != NULL && i < g_variant_n_children(checks); i++) {
+		g_autoptr(GVariant) check = g_variant_get_child_value(checks, i);
+
+		check_print(check);
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(VERDICTS); i++)
+		if (strcmp(VERDICTS[i].name, verdict) == 0)
+			puts(VERDICTS[i].text);
+}
+
+static int health_run_checks(struct cli *cli, BusManager *manager, gboolean act, GError **error)
+{
+	g_autofree char *path = NULL;
+	g_autoptr(BusJob) job = NULL;
+	gboolean healthy = FALSE;
+	GError *cause = NULL;
+
+	if (!bus_manager_call_run_health_sync(manager, act, &path, NULL, &cause)) {
+		client_fail(error, cause);
+		return CLI_FAILED;
+	}
+	if (!jobwait_run(cli, path, &job, error))
+		return CLI_FAILED;
+	g_variant_lookup(bus_job_get_result(job), "healthy", "b", &healthy);
+	if (cli->json)
+		cli_print_json("azupdate.job/1", jobwait_encode(path, job));
+	else
+		result_print(bus_job_get_result(job));
+	return healthy ? CLI_OK : CLI_UNHEALTHY;
+}
+
+static int health_show(struct cli *cli, BusManager *manager, GError **error)
+{
+	g_autofree char *json = NULL;
+	GError *cause = NULL;
+
+	if (!bus_manager_call_health_last_sync(manager, &json, NULL, &cause)) {
+		client_fail(error, cause);
+		return CLI_FAILED;
+	}
+	printf("%s\n", g_strchomp(json));
+	return CLI_OK;
+}
+
+static int health_run(struct cli *cli, int argc, char **argv, GError **error)
+{
+	gboolean act = FALSE;
+	const GOptionEntry options[] = {
+		{ "act", 0, 0, G_OPTION_ARG_NONE, &act,
+		  "with run: commit if healthy, else record why and reboot", NULL },
+		{ .long_name = NULL },
+	};
+	g_autoptr(BusManager) manager = NULL;
+
+	if (!cli_parse(cli, options, 1, &argc, &argv, error))
+		return CLI_USAGE;
+	if (argc < 2 || (strcmp(argv[1], "run") != 0 && strcmp(argv[1], "show") != 0)) {
+		failure_set(error, FAULT_ARGUMENT, "health: say run or show");
+		return CLI_USAGE;
+	}
+	manager = client_manager_unread(cli, error);
+	if (manager == NULL)
+		return CLI_FAILED;
+	return strcmp(argv[1], "run") == 0 ? health_run_checks(cli, manager, act, error)
+					   : health_show(cli, manager, error);
+}
+
+const struct command COMMAND_HEALTH = {
+	.name = "health",
+	.operands = "run|show",
+	.summary = "run the health checks, or show the last",
+	.description =
+		"Runs the health checks now, or shows what the last ones found that were acted on.",
+	.run = health_run,
+};
