@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "publish.h"
 
+#include "failed.h"
+
 static const char *const STATE_NAMES[SLOT_STATE_COUNT] = {
 	[SLOT_EMPTY] = "empty", [SLOT_STAGED] = "staged", [SLOT_TRYING] = "trial",
 	[SLOT_GOOD] = "good",   [SLOT_BAD] = "bad",
@@ -30,7 +32,7 @@ static GVariant *failed_encode(GPtrArray *failed)
 
 	g_variant_builder_init(&builder, G_VARIANT_TYPE("a(ssusx)"));
 	for (guint i = 0; failed != NULL && i < failed->len; i++) {
-		const struct machine_failed *release = g_ptr_array_index(failed, i);
+		const struct failed *release = g_ptr_array_index(failed, i);
 
 		g_variant_builder_add(&builder, "(ssusx)", text_or_empty(release->version),
 				      text_or_empty(release->root_hash), (guint32)release->why,
