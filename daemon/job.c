@@ -136,7 +136,7 @@ static struct job *job_new(unsigned number, const struct job_task *task)
 	job->face = bus_job_skeleton_new();
 	bus_job_set_kind(job->face, task->kind);
 	bus_job_set_state(job->face, "running");
-	bus_job_set_step(job->face, "start");
+	bus_job_set_step(job->face, "");
 	bus_job_set_message(job->face, "");
 	bus_job_set_result(job->face, g_variant_dict_end(&empty));
 	caller_guard(G_DBUS_INTERFACE_SKELETON(job->face));
@@ -155,6 +155,7 @@ struct job *job_start(GDBusConnection *bus, unsigned number, const struct job_ta
 		job_free(job);
 		return NULL;
 	}
+	g_message("%s: %s started", job->path, task->kind);
 	job->ended = ended;
 	job->user_data = user_data;
 	job->timer = g_timeout_add(JOB_PROGRESS_INTERVAL_MS, progress_show, job);
@@ -162,7 +163,6 @@ struct job *job_start(GDBusConnection *bus, unsigned number, const struct job_ta
 	g_task_set_check_cancellable(thread, FALSE); /* the work says how it ended */
 	g_task_set_task_data(thread, job, NULL);
 	g_task_run_in_thread(thread, job_run);
-	g_message("%s: %s started", job->path, task->kind);
 	return job;
 }
 

@@ -14,6 +14,7 @@
 
 enum { EXIT_USAGE = 2 };
 
+static const char CONFIG_PATH[] = "/etc/azupdate/azupdate.conf";
 static const char BUS_NAME[] = "org.azupdate.Update1";
 
 struct arguments {
@@ -110,7 +111,8 @@ static gboolean daemon_run(const struct arguments *arguments, GError **error)
 
 	if (bus == NULL)
 		return FALSE;
-	daemon.server = server_new(bus, arguments->config, error);
+	daemon.server = server_new(bus, arguments->config == NULL ? CONFIG_PATH : arguments->config,
+				   error);
 	if (daemon.server == NULL)
 		return FALSE;
 	if (!idle_name_take(bus, BUS_NAME, error)) {
@@ -134,7 +136,6 @@ int main(int argc, char **argv)
 
 	setlocale(LC_ALL, "C.UTF-8");
 	umask(022);
-	arguments.config = g_strdup("/etc/azupdate/azupdate.conf");
 	busfault_register();
 	if (!arguments_parse(&argc, &argv, &arguments, &error)) {
 		status = EXIT_USAGE;

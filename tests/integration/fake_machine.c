@@ -106,6 +106,7 @@ static void stage(struct machine *machine, const char *version, gboolean activat
 	slot_stage_end(&machine->table, SLOT_B, HASH, 2);
 	if (activate)
 		slot_activate(&machine->table, SLOT_B, 3);
+	g_clear_pointer(&machine->reasons[SLOT_B], g_free);
 	g_free(machine->versions[SLOT_B]);
 	machine->versions[SLOT_B] = g_strdup(version);
 }

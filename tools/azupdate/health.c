@@ -4,6 +4,7 @@
 
 #include "failure.h"
 #include "faulttext.h"
+#include "healthread.h"
 #include "jobwait.h"
 #include "terminal.h"
 
@@ -105,8 +106,24 @@ static int health_run_checks(struct cli *cli, BusManager *manager, gboolean act,
 	return healthy ? CLI_OK : CLI_UNHEALTHY;
 }
 
+static void record_print(GVariant *record)
+{
+	const char *slot = "?";
+	gint64 time_us = 0;
+	g_autoptr(GDateTime) time = NULL;
+	g_autofree char *when = NULL;
+
+	g_variant_lookup(record, "slot", "&s", &slot);
+	g_variant_lookup(record, "time_us", "x", &time_us);
+	time = g_date_time_new_from_unix_local(time_us / 1000000);
+	when = time == NULL ? g_strdup("?") : g_date_time_format(time, "%F %T");
+	printf("Slot %s, checked %s.\n", slot, when);
+	result_print(record);
+}
+
 static int health_show(struct cli *cli, BusManager *manager, GError **error)
 {
+	g_autoptr(GVariant) result = NULL;
 	g_autofree char *json = NULL;
 	GError *cause = NULL;
 
@@ -114,7 +131,14 @@ static int health_show(struct cli *cli, BusManager *manager, GError **error)
 		client_fail(error, cause);
 		return CLI_FAILED;
 	}
-	printf("%s\n", g_strchomp(json));
+	result = healthread_decode(json, error);
+	if (result == NULL)
+		return CLI_FAILED;
+	g_variant_ref_sink(result);
+	if (cli->json)
+		cli_print_json("azupdate.health/1", result);
+	else
+		record_print(result);
 	return CLI_OK;
 }
 

@@ -55,7 +55,7 @@ static void progress_print(struct wait *wait)
 	const char *step = bus_job_get_step(wait->job);
 	const guint64 total = bus_job_get_total_bytes(wait->job);
 
-	if (wait->quiet || step == NULL)
+	if (wait->quiet || step == NULL || step[0] == '\0')
 		return;
 	if (g_strcmp0(step, wait->step) != 0)
 		step_begin(wait, step);

@@ -103,10 +103,10 @@ static void slot_print(const struct status *status, unsigned index)
 	       VERSION_WIDTH, version);
 	terminal_paint(state->color, state->text);
 	tries_print(slot);
-	if (reason[0] != '\0')
-		printf(": %s", reason);
-	else if (why != 0)
-		printf(": %s", faulttext_find(why)->sentence);
+	if (reason[0] != '\0' || why != 0)
+		printf("%s%s",
+		       g_str_equal(bus_slot_get_state(slot), "bad") ? ": " : "; failed before: ",
+		       reason[0] != '\0' ? reason : faulttext_find(why)->sentence);
 	if (why != 0)
 		printf(" (fault %u %s)", why, faulttext_find(why)->name);
 	putchar('\n');
