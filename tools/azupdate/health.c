@@ -69,7 +69,8 @@ static void result_print(GVariant *result)
 	g_autofree char *clean = NULL;
 	gboolean healthy = FALSE;
 
-	g_variant_lookup(result, "healthy", "b", &healthy);
+	if (!g_variant_lookup(result, "healthy", "b", &healthy))
+		return;         /* the checks did not come to their end */
 	g_variant_lookup(result, "reason", "&s", &reason);
 	g_variant_lookup(result, "verdict", "&s", &verdict);
 	clean = terminal_clean(reason);
@@ -96,8 +97,12 @@ static int health_run_checks(struct cli *cli, BusManager *manager, gboolean act,
 		client_fail(error, cause);
 		return CLI_FAILED;
 	}
-	if (!jobwait_run(cli, path, &job, error))
+	if (!jobwait_run(cli, path, &job, error)) {
+		/* It may be the reboot that failed: what the checks found is worth seeing. */
+		if (!cli->json && job != NULL)
+			result_print(bus_job_get_result(job));
 		return CLI_FAILED;
+	}
 	g_variant_lookup(bus_job_get_result(job), "healthy", "b", &healthy);
 	if (cli->json)
 		cli_print_json("azupdate.job/1", jobwait_encode(path, job));

@@ -1,0 +1,341 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""azupdated and azupdate over a machine in memory, whose jobs hang on demand: what has to do with
+jobs, callers and the bus. machine_test.py does the rest on a real machine."""
+import os
+import pathlib
+import pty
+import re
+import signal
+import subprocess
+import tempfile
+import time
+
+import rig
+from rig import NAME, PATH, Rig, Skip, expect, expect_equal, wait_until
+
+FAKE = rig.program("AZUPDATED_FAKE")
+STRANGER = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+CONFIG = "[product]\nname=shop\n[health]\nfolders=@/health\nretries=0\n"
+
+
+def bundle(machine, text):
+    path = machine.folder / "bundle.azb"
+    path.write_text(text)
+    return str(path)
+
+
+def job_start(machine, text):
+    return machine.json("install", "--no-wait", bundle(machine, text))["job"]
+
+
+def as_stranger():
+    """Another user must be able to run our programs, which a private build folder prevents."""
+    if os.geteuid() != 0:
+        raise Skip("only root can become another user")
+    if subprocess.run([*STRANGER, rig.program("AZUPDATE"), "--version"],
+                      capture_output=True).returncode != 0:
+        raise Skip("the build folder cannot be read by another user")
+    return STRANGER
+
+
+def test_status():
+    with Rig(FAKE, CONFIG) as machine:
+        status = machine.status()
+        expect_equal(status["running"], "a")
+        expect_equal(status["next_reason"], "preferred")
+        expect_equal(status["boot"]["time_us"], 41234)
+        expect_equal(status["slots"][1]["version"], None)
+        text = machine.cli("status").stdout
+        for wanted in ("Version 1.0 runs from slot a, committed.", "azboot handed over after 41.2 ms",
+                       "Next boot  slot a, version 1.0"):
+            expect(wanted in text, f"{wanted!r} is not in {text}")
+
+
+def test_progress_without_terminal():
+    with Rig(FAKE, CONFIG) as machine:
+        done = machine.cli("install", bundle(machine, "slow 2.0"))
+        expect_equal(done.stderr, "write\n")
+        expect("Version 2.0 is in slot b" in done.stdout, done.stdout)
+        expect_equal(machine.slot("b")["state"], "trial")
+
+
+def test_progress_on_the_bus():
+    with Rig(FAKE, CONFIG) as machine:
+        monitor = subprocess.Popen(["gdbus", "monitor", "--address", machine.address, "-d", NAME],
+                                   stdout=subprocess.PIPE, text=True)
+        time.sleep(0.5)
+        machine.cli("install", bundle(machine, "slow 2.0"))
+        monitor.terminate()
+        text = monitor.communicate()[0]
+        parts = [int(part) for part in re.findall(r"'DoneBytes': <uint64 (\d+)>", text)]
+        expect(len(parts) >= 3 and parts == sorted(parts), f"progress: {parts}")
+        expect(len(parts) <= 40, f"{len(parts)} signals flood the bus")
+        expect("Job.Finished (uint32 0" in text, text)
+
+
+def test_progress_on_a_terminal():
+    with Rig(FAKE, CONFIG) as machine:
+        ours, theirs = pty.openpty()
+        client = subprocess.Popen(machine.command("install", bundle(machine, "slow 2.0")),
+                                  stderr=theirs, stdout=subprocess.DEVNULL)
+        os.close(theirs)
+        shown = b""
+        while b"100" not in shown and client.poll() is None or b"%" not in shown:
+            shown += os.read(ours, 4096)
+        expect_equal(client.wait(rig.PATIENCE_S), 0)
+        expect(b"\rwrite" in shown and b"[####" in shown and b"% of " in shown, shown)
+
+
+def test_cancel():
+    with Rig(FAKE, CONFIG) as machine:
+        job = job_start(machine, "hang")
+        wait_until(lambda: "50%" in machine.cli("status").stdout, "progress in status")
+        machine.json("cancel")
+        wait_until(lambda: machine.job_state(job) == "cancelled", "the job to end")
+        job = machine.status()["jobs"][0]
+        expect_equal((job["state"], job["fault_name"]), ("cancelled", "CONVERGE_CANCELLED"))
+        expect_equal(machine.slot("b")["state"], "empty")
+        expect_equal(machine.json("cancel", status=1)["name"], "JOB_UNKNOWN")
+        expect_equal(machine.json("cancel", "77", status=1)["name"], "JOB_UNKNOWN")
+        expect_equal(machine.json("cancel", "x y", status=2)["name"], "ARGUMENT")
+
+
+def test_interrupt_cancels():
+    with Rig(FAKE, CONFIG) as machine:
+        client = subprocess.Popen(machine.command("install", bundle(machine, "hang")),
+                                  stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: "50%" in machine.cli("status").stdout, "the job")
+        client.send_signal(signal.SIGINT)
+        expect("CONVERGE_CANCELLED" in client.communicate()[1], "the fault is not shown")
+        expect_equal(client.returncode, 5)
+
+
+def test_client_dies_job_goes_on():
+    with Rig(FAKE, CONFIG) as machine:
+        client = subprocess.Popen(machine.command("install", bundle(machine, "slow 2.0")),
+                                  stderr=subprocess.DEVNULL)
+        wait_until(lambda: machine.status()["jobs"], "the job")
+        client.kill()
+        client.wait()
+        wait_until(lambda: machine.slot("b")["version"] == "2.0", "the job to complete")
+
+
+def test_busy():
+    with Rig(FAKE, CONFIG) as machine:
+        job = job_start(machine, "hang")
+        for words in (["install", bundle(machine, "release 3")], ["activate"], ["rollback"],
+                      ["mark-good"], ["mark-bad"], ["health", "run"], ["health", "show"]):
+            expect_equal(machine.json(*words, status=4)["name"], "JOB_BUSY", words)
+        machine.cli("status")
+        machine.cli("cancel", job)
+        wait_until(lambda: machine.job_state(job) == "cancelled", "the job to end")
+        machine.cli("install", bundle(machine, "release 3"))
+
+
+def test_daemon_stops_during_job():
+    with Rig(FAKE, CONFIG) as machine:
+        client = subprocess.Popen(machine.command("install", bundle(machine, "hang")),
+                                  stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: machine.status()["jobs"], "the job")
+        machine.stop()
+        expect("CONVERGE_CANCELLED" in client.communicate()[1], "the fault is not shown")
+        expect_equal(client.returncode, 5)
+
+
+def test_daemon_dies_during_job():
+    machine = Rig(FAKE, CONFIG).start()
+    try:
+        client = subprocess.Popen(machine.command("install", bundle(machine, "hang")),
+                                  stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: machine.status()["jobs"], "the job")
+        machine.daemon.kill()
+        machine.daemon.wait()
+        machine.daemon = None
+        expect("fault 808 BUS" in client.communicate()[1], "the fault is not shown")
+        expect_equal(client.returncode, 6)
+    finally:
+        machine.close()
+
+
+def test_jobs_are_forgotten():
+    with Rig(FAKE, CONFIG) as machine:
+        for number in range(12):
+            machine.cli("install", bundle(machine, f"release {number}"))
+        jobs = [job["job"] for job in machine.status()["jobs"]]
+        expect_equal(jobs, [f"{PATH}/job/{number}" for number in range(5, 13)])
+        expect("UnknownObject" in machine.gdbus("Job.Cancel", path=f"{PATH}/job/1").stderr or
+               "UnknownMethod" in machine.gdbus("Job.Cancel", path=f"{PATH}/job/1").stderr,
+               "a forgotten job is still there")
+
+
+def test_typed_errors():
+    with Rig(FAKE, CONFIG) as machine:
+        error = machine.gdbus("Manager.Activate", "c").stderr
+        expect('org.azupdate.Update1.Error.SLOT_UNKNOWN: there is no slot "c"' in error, error)
+        error = machine.json("activate", "c", status=1)
+        expect_equal((error["fault"], error["name"]), (118, "SLOT_UNKNOWN"))
+        error = machine.json("install", bundle(machine, "rubbish"), status=1)
+        expect_equal((error["fault"], error["name"]), (400, "BUNDLE_MAGIC"))
+        text = machine.cli("mark-bad", "a", status=1).stderr
+        expect("fault 117 SLOT_ONLY_ONE" in text and "what to do: install" in text, text)
+
+
+ACTIONS = [["Manager.Activate", "a"], ["Manager.Rollback"], ["Manager.MarkGood", "a"],
+           ["Manager.MarkBad", "a", "x"], ["Manager.RunHealth", "true"],
+           ["Manager.InstallUrl", "http://localhost/", "{}"]]
+
+
+def test_stranger_may_look_only():
+    stranger = as_stranger()
+    with Rig(FAKE, CONFIG) as machine:
+        job = job_start(machine, "hang")
+        before = machine.status()
+        machine.json("status", prefix=stranger)
+        for method in ACTIONS:
+            error = machine.gdbus(*method, prefix=stranger).stderr
+            expect("Error.NOT_ALLOWED" in error, f"{method}: {error}")
+        error = machine.gdbus("Job.Cancel", path=job, prefix=stranger).stderr
+        expect("Error.NOT_ALLOWED" in error, error)
+        machine.json("install", bundle(machine, "release 3"), status=3, prefix=stranger)
+        time.sleep(0.2)
+        expect_equal(machine.status(), before)
+        machine.cli("cancel")
+
+
+def test_policy_file():
+    """The bus itself refuses a stranger, with the policy that is installed."""
+    stranger = as_stranger()
+    policy = pathlib.Path(rig.program("POLICY")).read_text()
+    rules = re.search(r"<busconfig>(.*)</busconfig>", policy, re.S).group(1)
+    strict = f'<policy context="default"><deny send_destination="{NAME}"/></policy>{rules}'
+    with Rig(FAKE, CONFIG, policy=strict) as machine:
+        machine.cli("mark-good")
+        machine.json("status", prefix=stranger)
+        expect("STATE_FILE" in machine.gdbus("Manager.HealthLast", prefix=stranger).stderr, "read")
+        for method in ACTIONS:
+            error = machine.gdbus(*method, prefix=stranger).stderr
+            expect("AccessDenied" in error, f"{method}: {error}")
+        machine.json("rollback", status=3, prefix=stranger)
+
+
+def junk_call(number):
+    return [
+        ["Manager.Activate", "\x1b[31m" * 40], ["Manager.Activate", ""],
+        ["Manager.MarkBad", "b", "x" * 257], ["Manager.MarkBad", "b", "two\nlines"],
+        ["Manager.MarkBad", "c", "x"], ["Manager.InstallUrl", "file:///etc/passwd", "{}"],
+        ["Manager.InstallUrl", "http://" + "x" * 3000, "{}"],
+        ["Manager.InstallUrl", "http://x/", "{'colour': <true>}"],
+        ["Manager.InstallUrl", "http://x/", "{'force': <'yes'>}"],
+        ["Manager.Install", "7", "{}"], ["Manager.Nonsense"], ["Manager.Activate", "a", "b"],
+        ["Slot.Nonsense"], ["Job.Cancel"],
+    ][number % 14]
+
+
+def test_junk_changes_nothing():
+    with Rig(FAKE, CONFIG) as machine:
+        before = machine.status()
+        for number in range(200):
+            done = machine.gdbus(*junk_call(number))
+            expect(done.returncode != 0, f"{junk_call(number)} is accepted: {done.stdout}")
+        expect_equal(machine.status(), before)
+
+
+def test_descriptors():
+    """What cannot be read to its end like a file is refused, and nothing is left open."""
+    with Rig(FAKE, CONFIG) as machine:
+        fds = pathlib.Path(f"/proc/{machine.daemon.pid}/fd")
+        machine.cli("install", bundle(machine, "release 2"))
+        before = len(list(fds.iterdir()))
+        for source in (".", "/dev/zero", "/dev/null"):
+            machine.json("install", source, status=2)
+        for number in range(30):
+            machine.cli("install", bundle(machine, f"release {number}"))
+            machine.json("install", bundle(machine, "rubbish"), status=1)
+        machine.cli("install", "-", input="release 9")
+        expect_equal(machine.slot("b")["version"], "9")
+        wait_until(lambda: len(list(fds.iterdir())) <= before, "descriptors to be closed")
+
+
+def test_idle():
+    with Rig(FAKE, CONFIG, idle=1) as machine:
+        job = job_start(machine, "hang")
+        time.sleep(2.5)
+        expect(machine.daemon.poll() is None, "it left during a job")
+        machine.cli("cancel", job)
+        for _ in range(5):
+            time.sleep(0.5)
+            machine.cli("status")       # callers keep it
+        expect_equal(machine.daemon.wait(rig.PATIENCE_S), 0)
+        machine.daemon = None
+        expect(not machine.owned(), "the name is still owned")
+        expect_equal(machine.json("status", status=6)["name"], "BUS")
+
+
+def test_activation():
+    """The bus starts the daemon at the first call, and again after it has left."""
+    with tempfile.TemporaryDirectory() as services:
+        service = pathlib.Path(services) / f"{NAME}.service"
+        machine = Rig(FAKE, CONFIG, policy=f"<servicedir>{services}</servicedir>")
+        service.write_text(f"[D-BUS Service]\nName={NAME}\nExec={FAKE} --bus={machine.address} "
+                           f"--config={machine.folder}/azupdate.conf --idle=1\n")
+        try:
+            for _ in range(2):
+                machine.cli("status")
+                expect(machine.owned(), "the daemon is gone at once")
+                wait_until(lambda: not machine.owned(), "the daemon to leave")
+        finally:
+            machine.close()
+
+
+def test_second_daemon():
+    with Rig(FAKE, CONFIG) as machine:
+        second = subprocess.run([FAKE, f"--bus={machine.address}", "--config=/nonexistent"],
+                                capture_output=True, text=True)
+        expect_equal(second.returncode, 1)
+        expect("another program has the name" in second.stderr, second.stderr)
+        machine.cli("status")
+
+
+def test_reboot_cannot_start():
+    with Rig(FAKE, CONFIG) as machine:
+        machine.check_add("net", "echo no route; exit 3")
+        done = machine.cli("health", "run", "--act", status=1)
+        expect("fault 810 REBOOT" in done.stderr, done.stderr)
+        expect('check "net" failed: exit status 3' in done.stdout, done.stdout)
+        job = machine.status()["jobs"][0]
+        expect_equal((job["state"], job["result"]["verdict"]), ("failed", "reboot"))
+
+
+def test_broken_machine():
+    """What is wrong is told to who asks; the daemon does not fail to start."""
+    for config, fault in (("[product]\nname=broken\n", "PART_MISSING"),
+                          ("[product]\nnane=x\n", "CONFIG_VALUE"), ("nonsense", "CONFIG_SYNTAX")):
+        with Rig(FAKE, config) as machine:
+            expect_equal(machine.json("status", status=1)["name"], fault)
+            expect_equal(machine.json("health", "run", status=1)["name"], fault)
+            (machine.folder / "azupdate.conf").write_text("[product]\nname=shop\n")
+            if fault != "PART_MISSING":
+                machine.cli("status")   # corrected: no restart is needed
+
+
+def test_usage():
+    azupdate = rig.program("AZUPDATE")
+
+    def run(*words):
+        done = subprocess.run([azupdate, *words], capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    commands = re.findall(r"^  ([a-z-]+) ", run("--help")[1], re.M)
+    expect_equal(len(commands), 8, commands)
+    for command in commands:
+        status, text = run(command, "--help")
+        expect(status == 0 and "Exit status: 0 done" in text, text)
+        expect_equal(run(command, "--nonsense")[0], 2)
+        expect_equal(run(command, "x", "y", "z")[0], 2)
+    expect_equal(run()[0], 2)
+    expect_equal(run("frobnicate")[0], 2)
+    expect(re.match(r"azupdate \d+\.\d+", run("--version")[1]), "no version")
+
+
+rig.main(globals())
