@@ -196,10 +196,13 @@ class Agent:
         return line.decode(errors="replace").strip("\0\r ")
 
     def _next(self, deadline):
-        """The next line that is not a ready line."""
+        """The answer to the command at hand; a word of a new boot says that there will be none."""
         line = self._line(deadline)
         while line.startswith("ready"):
-            self.boot_ids.append(line[5:].strip())
+            boot_id = line[5:].strip()
+            if not self.boot_ids or boot_id != self.boot_ids[-1]:
+                self.boot_ids.append(boot_id)
+                raise MachineError("the guest rebooted during the command")
             line = self._line(deadline)
         return line
 
@@ -212,12 +215,9 @@ class Agent:
         return self.boot_ids[-1]
 
     def run(self, command, deadline):
-        boots = len(self.boot_ids)
         self._socket.settimeout(max(0.01, deadline - time.monotonic()))
         self._socket.sendall(base64.b64encode(command.encode()) + b"\n")
         line = self._next(deadline)
-        if len(self.boot_ids) != boots:
-            raise MachineError("the guest rebooted during the command")
         status, _, output = line.partition(" ")
         return int(status), base64.b64decode(output).decode(errors="replace")
 

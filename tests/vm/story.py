@@ -1,0 +1,302 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""A machine that updates itself and rolls back, told as it happens, and asserted.
+
+story.py BUILD [--work FOLDER]          the demo: tells what it does
+story.py BUILD --tap [--work FOLDER]    the same as a test
+story.py BUILD --console                leaves such a machine running, with a console
+
+BUILD is a release build of this project (no sanitizers)."""
+import argparse
+import base64
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import eventlog
+import machine as vm
+import releases
+
+BOOT_S = 40             # under KVM; machine.slowness makes it fit emulation
+HOST = "10.0.2.2"       # QEMU's user network: this machine's loopback
+
+
+class Story:
+    def __init__(self, world, tap):
+        self.world, self.tap, self.started = world, tap, time.monotonic()
+        self.number, self.failed, self.guest, self.port = 0, 0, None, 0
+
+    # Telling.
+
+    def tell(self, text):
+        lead = "# " if self.tap else "\n\033[1m" if sys.stdout.isatty() else "\n"
+        end = "\033[0m" if not self.tap and sys.stdout.isatty() else ""
+        print(f"{lead}[{time.monotonic() - self.started:5.0f} s] {text}{end}", flush=True)
+
+    def show(self, text):
+        for line in text.rstrip().splitlines():
+            print(f"{'# ' if self.tap else ''}    {line}", flush=True)
+
+    def check(self, condition, text):
+        self.number += 1
+        self.failed += not condition
+        if self.tap:
+            print(f"{'ok' if condition else 'not ok'} {self.number} {text}", flush=True)
+        elif not condition:
+            print(f"    FAILED: {text}", flush=True)
+
+    # The machine.
+
+    def run(self, command, ok=True, timeout=120):
+        status, output = self.guest.run(command, timeout)
+        if ok and status != 0:
+            raise vm.MachineError(f"{command}: status {status}\n{output}")
+        return output if ok else (status, output)
+
+    def command(self, words, ok=True):
+        """An azupdate command, shown with its output, as the operator would see it."""
+        print(f"{'# ' if self.tap else ''}    $ azupdate {words}", flush=True)
+        status, output = self.run(f"azupdate {words}", ok=False, timeout=300)
+        self.show(output)
+        if ok and status != 0:
+            raise vm.MachineError(f"azupdate {words}: status {status}")
+        return status, output
+
+    def status(self, timeout=30):
+        return json.loads(self.run("azupdate status --json", timeout=timeout))
+
+    def settled(self, seconds=60):
+        """Status once the health checks of this boot have been judged."""
+        deadline = time.monotonic() + seconds * self.guest.slowness
+        while True:
+            status = self.status()
+            if status["committed"] or time.monotonic() > deadline:
+                return status
+            time.sleep(1)
+
+    def slot(self, status, name):
+        return next(slot for slot in status["slots"] if slot["slot"] == name)
+
+    def expect_running(self, slot, version, committed=True):
+        status = self.settled()
+        self.check(status["running"] == slot and self.slot(status, slot)["version"] == version,
+                   f"slot {slot} runs, version {version}")
+        release = self.run("cat /etc/os-release")
+        self.check(f"VERSION_ID={version}\n" in release, f"the system itself is version {version}")
+        if committed:
+            self.check(status["committed"], f"version {version} is healthy and committed")
+        return status
+
+    def reboot_and_wait(self, seconds=BOOT_S):
+        """Reboots once, and waits for the next word of the guest's agent."""
+        seen = self.guest.boots_seen()
+        with contextlib.suppress(vm.MachineError):
+            self.guest.run("systemctl reboot", 5)
+        self.guest.wait_ready(seconds, seen)
+
+    def wait_running(self, slot, seconds):
+        """Until the machine, which reboots by itself meanwhile, runs that slot and stays."""
+        deadline = time.monotonic() + seconds * self.guest.slowness
+        while time.monotonic() < deadline:
+            with contextlib.suppress(vm.MachineError, ValueError):
+                if self.status(5)["running"] == slot and self.settled(10)["committed"]:
+                    return
+            time.sleep(1)
+        raise vm.MachineError(f"slot {slot} did not come back in time")
+
+    # The chapters.
+
+    def first_boot(self):
+        self.tell("The machine starts for the first time: firmware with Secure Boot, azboot, "
+                  "UKI, dm-verity, systemd.")
+        self.guest.wait_ready(BOOT_S)
+        status = self.expect_running("a", "1")
+        self.command("status")
+        took = status["boot"]["time_us"] or 0
+        self.show(f"azboot took {took / 1000:.1f} ms from its entry to handing over")
+        self.check(took > 0, "azboot tells its time")
+        self.check(self.run("od -An -tu1 -j4 -N1 "
+                            "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+                            ).strip() == "1", "Secure Boot is on")
+        self.check("verity" in self.run("cat /sys/block/dm-*/dm/uuid").lower(), "the root is dm-verity")
+        status, _ = self.run("touch /usr/x", ok=False)
+        self.check(status != 0, "the root cannot be written")
+
+    def measured(self):
+        """PCR 11 as azbundle predicted it, and an event log that replays to every PCR it names."""
+        pcr11 = self.status()["pcr11"]
+        self.check(pcr11["measured"] is not None and pcr11["measured"] == pcr11["predicted"],
+                   "PCR 11 is what azbundle predicted")
+        log = base64.b64decode(self.run("base64 -w0 /sys/kernel/security/tpm0/"
+                                        "binary_bios_measurements"))
+        values = eventlog.replay(log)
+        for pcr in (0, 1, 2, 4, 5, 7, 11):
+            real = self.run(f"cat /sys/class/tpm/tpm0/pcr-sha256/{pcr}").strip().lower()
+            self.check(values.get(pcr, b"").hex() == real, f"the event log replays to PCR {pcr}")
+        self.show(f"PCR 11 predicted by azbundle  {pcr11['predicted']}")
+        self.show(f"PCR 11 of the machine         {pcr11['measured']}")
+
+    def update_to_2(self):
+        self.tell("Version 2 is on a web server. Blocks that version 1 has are copied, not fetched.")
+        self.command(f"install http://{HOST}:{self.port}/2.azb")
+        self.reboot_and_wait()
+        self.tell("It runs, the health checks pass, and it is committed.")
+        self.expect_running("b", "2")
+        self.command("status")
+        self.measured()
+
+    def failed_update_to_3(self):
+        self.tell("Version 3 is broken: its required health check fails. It gets three tries.")
+        self.command(f"install http://{HOST}:{self.port}/3.azb")
+        resets = self.guest.count("RESET")
+        self.reboot_and_wait()
+        self.wait_running("b", 6 * BOOT_S)
+        self.check(self.guest.count("RESET") - resets == 4, "version 3 got three boots, then version 2")
+        self.tell("Three boots of version 3 failed; azboot went back to version 2 by itself.")
+        status = self.expect_running("b", "2")
+        self.command("status")
+        broken = self.slot(status, "a")
+        self.check(broken["state"] == "bad" and broken["version"] == "3", "slot a is bad, version 3")
+        self.check("50-demo" in (broken["reason"] or ""), "its reason names the check that failed")
+        code, output = self.command(f"install http://{HOST}:{self.port}/3.azb", ok=False)
+        self.check(code != 0 and "RELEASE_FAILED_HERE" in output, "version 3 is refused from now on")
+
+    def rollback_to_1(self):
+        self.tell("Back to version 1: staged into the other slot, then `azupdate rollback`.")
+        self.command(f"install --no-activate http://{HOST}:{self.port}/1.azb")
+        self.command("rollback")
+        self.reboot_and_wait()
+        self.expect_running("a", "1")
+
+    def bit_rot(self):
+        self.tell("One bit flips in the root image of the running slot. dm-verity notices, the "
+                  "kernel panics, and after three such boots the other slot is back.")
+        device = json.loads(self.run("cat /run/azupdate/boot.json"))["device"]
+        self.run(f"v=$(od -An -tu1 -j1100 -N1 {device}) && printf \"\\\\$(printf %03o $((v ^ 1)))\" | "
+                 f"dd of={device} bs=1 seek=1100 conv=notrunc status=none && sync")
+        resets = self.guest.count("RESET")
+        self.reboot_and_wait(5 * BOOT_S)
+        self.check(self.guest.count("RESET") - resets == 4, "three boots ended in a panic")
+        status = self.expect_running("b", "2")
+        self.check("verity" in self.guest.serial() and "corrupt" in self.guest.serial(),
+                   "dm-verity said so on the console")
+        self.command("status")
+        self.check(self.slot(status, "a")["failures"] >= 3, "the rotten slot is passed over")
+
+    def refused(self):
+        """Only in the test: what the machine itself must refuse."""
+        if not self.tap:
+            return
+        part = self.run("for p in /sys/class/block/*; do grep -qx PARTNAME=root_a $p/uevent && "
+                        "echo /dev/${p##*/}; done; true").strip()
+        self.run(f"mkdir -p /tmp/m && mount -t erofs -o ro {part} /tmp/m")
+        code, output = self.command(f"install --force http://{HOST}:{self.port}/1.azb", ok=False)
+        self.check(code != 0 and "DISK_BUSY" in output, "a mounted slot is not written")
+        self.run("umount /tmp/m")
+        code, output = self.command(f"install http://{HOST}:{self.port}/absent.azb", ok=False)
+        self.check(code != 0 and "HTTP_STATUS" in output, "a missing bundle: the server's answer")
+
+    CHAPTERS = (first_boot, measured, update_to_2, refused, failed_update_to_3, rollback_to_1, bit_rot)
+
+    def tell_all(self):
+        with served(self.world) as self.port:
+            with vm.Machine(self.world.disk, self.world.vars, self.world.tpm, self.world.at("run"),
+                            net=True) as self.guest:
+                for chapter in self.CHAPTERS:
+                    chapter(self)
+                self.tell("The end: nothing was lost, and nobody had to come.")
+                with contextlib.suppress(vm.MachineError):
+                    self.guest.run("systemctl poweroff", 5)
+                self.guest.wait_exit(30)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def served(world):
+    """nginx on loopback, serving the bundles; yields its port."""
+    port = free_port()
+    folder = world.at("nginx")
+    os.makedirs(folder, exist_ok=True)
+    configuration = os.path.join(folder, "nginx.conf")
+    with open(configuration, "w", encoding="utf-8") as out:
+        out.write(f"daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;\n"
+                  + ("user root;\n" if os.getuid() == 0 else "") +
+                  "events {}\nhttp { access_log " + folder + "/access.log;\n"
+                  + "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in
+                            ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+                  + f"server {{ listen 127.0.0.1:{port}; root {world.www}; }} }}\n")
+    process = subprocess.Popen(["/usr/sbin/nginx", "-c", configuration, "-e", f"{folder}/error.log"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def console(world):
+    """Joins the terminal to the machine's serial console until it powers off."""
+    with served(world) as port, vm.Machine(world.disk, world.vars, world.tpm, world.at("run"),
+                                           net=True) as guest:
+        print(f"Bundles: http://{HOST}:{port}/1.azb, 2.azb, 3.azb (broken). In the machine, try\n"
+              f"  azupdate status\n  azupdate install http://{HOST}:{port}/2.azb && reboot\n"
+              "Leave with `poweroff` in the machine, or Ctrl-] here.\n", flush=True)
+        subprocess.run(["socat", "-,raw,echo=0,escape=0x1d",
+                        f"UNIX-CONNECT:{os.path.join(world.at('run'), 'serial.sock')}"])
+        if guest.is_running():
+            guest.quit()
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description="a machine that updates itself and rolls back")
+    parser.add_argument("build")
+    parser.add_argument("--work")
+    parser.add_argument("--tap", action="store_true")
+    parser.add_argument("--console", action="store_true")
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    work = options.work or tempfile.mkdtemp(prefix="azupdate-story-")
+    world = releases.World(work, options.build)
+    story = Story(world, options.tap)
+    world.say = lambda text: story.show(text)
+    story.tell("Making keys, three releases, and a disk.")
+    try:
+        world.make()
+        if options.console:
+            console(world)
+            return 0
+        story.tell_all()
+    except (vm.MachineError, RuntimeError) as error:
+        story.check(False, f"the story goes on to its end: {str(error).splitlines()[0]}")
+        story.show(str(error))
+        serial = world.at("run", "serial.log")
+        if os.path.exists(serial):
+            with open(serial, "rb") as log:
+                story.show("console: " + log.read().decode(errors="replace")[-3000:])
+    finally:
+        if options.work is None:
+            shutil.rmtree(work, ignore_errors=True)
+    if options.tap:
+        print(f"1..{story.number}")
+    else:
+        print(f"\n{story.number - story.failed} of {story.number} promises kept, in "
+              f"{time.monotonic() - story.started:.0f} s.")
+    return 1 if story.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
