@@ -90,6 +90,14 @@ static void job_run(GTask *task, gpointer source, gpointer user_data, GCancellab
 		g_task_return_error(task, error);
 }
 
+/* What the work held, for example a descriptor, is not kept for as long as the job can be seen. */
+static void task_done(struct job *job)
+{
+	if (job->task.data_free != NULL && job->task.data != NULL)
+		job->task.data_free(job->task.data);
+	job->task.data = NULL;
+}
+
 static void job_finish(GObject *source, GAsyncResult *outcome, gpointer user_data)
 {
 	struct job *job = user_data;
@@ -103,6 +111,7 @@ static void job_finish(GObject *source, GAsyncResult *outcome, gpointer user_dat
 	progress_show(job);
 	g_source_remove(job->timer);
 	job->timer = 0;
+	task_done(job);
 	if (job->result != NULL)
 		bus_job_set_result(job->face, job->result);
 	bus_job_set_fault(job->face, why);
@@ -173,8 +182,7 @@ void job_free(struct job *job)
 	g_signal_handlers_disconnect_by_data(job->face, job);
 	if (g_dbus_interface_skeleton_get_connection(skeleton) != NULL)
 		g_dbus_interface_skeleton_unexport(skeleton);
-	if (job->task.data_free != NULL)
-		job->task.data_free(job->task.data);
+	task_done(job);
 	g_clear_pointer(&job->result, g_variant_unref);
 	g_object_unref(job->face);
 	g_object_unref(job->cancellable);

@@ -36,12 +36,14 @@ static void check_print(GVariant *check)
 	gboolean required = FALSE, passed = FALSE;
 	guint32 runs = 0, duration_ms = 0, why = 0;
 	const char *name = "", *output = "";
+	gint32 exit_status = -1;
 	g_autofree char *clean = NULL;
 
 	g_variant_lookup(check, "name", "&s", &name);
 	g_variant_lookup(check, "required", "b", &required);
 	g_variant_lookup(check, "passed", "b", &passed);
 	g_variant_lookup(check, "fault", "u", &why);
+	g_variant_lookup(check, "exit_status", "i", &exit_status);
 	g_variant_lookup(check, "runs", "u", &runs);
 	g_variant_lookup(check, "duration_ms", "u", &duration_ms);
 	g_variant_lookup(check, "output", "&s", &output);
@@ -56,8 +58,10 @@ static void check_print(GVariant *check)
 		putchar('\n');
 		return;
 	}
-	printf(": %s\n",
-	       why == FAULT_HEALTH_REQUIRED ? "it says so" : faulttext_find(why)->sentence);
+	if (exit_status >= 0)
+		printf(": exit status %d\n", exit_status);
+	else
+		printf(": %s\n", faulttext_find(why)->sentence);
 	output_print(output);
 }
 
@@ -70,7 +74,7 @@ static void result_print(GVariant *result)
 	gboolean healthy = FALSE;
 
 	if (!g_variant_lookup(result, "healthy", "b", &healthy))
-		return;         /* the checks did not come to their end */
+		return; /* the checks did not come to their end */
 	g_variant_lookup(result, "reason", "&s", &reason);
 	g_variant_lookup(result, "verdict", "&s", &verdict);
 	clean = terminal_clean(reason);

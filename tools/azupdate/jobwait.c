@@ -63,9 +63,12 @@ static void progress_print(struct wait *wait)
 		bar_print(wait, bus_job_get_done_bytes(wait->job), total);
 }
 
-static gboolean job_is_running(BusJob *job)
+/* A daemon that is gone takes the properties with it: such a job has not ended. */
+static gboolean job_has_ended(BusJob *job)
 {
-	return g_strcmp0(bus_job_get_state(job), "running") == 0;
+	const char *state = bus_job_get_state(job);
+
+	return state != NULL && !g_str_equal(state, "running");
 }
 
 static void properties_changed(GDBusProxy *proxy, GVariant *changed, GStrv invalidated,
@@ -74,7 +77,7 @@ static void properties_changed(GDBusProxy *proxy, GVariant *changed, GStrv inval
 	struct wait *wait = user_data;
 
 	progress_print(wait);
-	if (!job_is_running(wait->job))
+	if (job_has_ended(wait->job))
 		g_main_loop_quit(wait->loop);
 }
 
@@ -108,7 +111,7 @@ static void wait_loop(struct wait *wait)
 	g_signal_connect(wait->job, "g-properties-changed", G_CALLBACK(properties_changed), wait);
 	g_signal_connect(wait->job, "notify::g-name-owner", G_CALLBACK(owner_changed), wait);
 	progress_print(wait);
-	if (job_is_running(wait->job))
+	if (!job_has_ended(wait->job))
 		g_main_loop_run(wait->loop);
 	g_signal_handlers_disconnect_by_data(wait->job, wait);
 	if (wait->terminal && wait->step != NULL)
@@ -129,7 +132,7 @@ gboolean jobwait_run(struct cli *cli, const char *path, BusJob **ret_job, GError
 		return FALSE;
 	wait.job = job;
 	wait_loop(&wait);
-	if (job_is_running(job))
+	if (!job_has_ended(job))
 		return wait.interrupted
 			       ? failure_set(error, FAULT_JOB_CANCELLED,
 					     "%s was asked to stop, and does so by itself", path)

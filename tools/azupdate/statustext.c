@@ -218,7 +218,9 @@ static void job_print(BusJob *job)
 
 	if (!g_str_equal(bus_job_get_state(job), "running"))
 		return;
-	printf("\nJob %s runs: %s, %s", number, bus_job_get_kind(job), step);
+	printf("\nJob %s runs: %s", number, bus_job_get_kind(job));
+	if (step[0] != '\0')
+		printf(", %s", step);
 	if (total > 0)
 		printf(", %u%%", (unsigned)((double)done * 100 / (double)total));
 	printf(" (azupdate cancel stops it)\n");
