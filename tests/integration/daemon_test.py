@@ -47,8 +47,8 @@ def test_status():
         expect_equal(status["boot"]["time_us"], 41234)
         expect_equal(status["slots"][1]["version"], None)
         text = machine.cli("status").stdout
-        for wanted in ("Version 1.0 runs from slot a, committed.", "azboot handed over after 41.2 ms",
-                       "Next boot  slot a, version 1.0"):
+        for wanted in ("Version 1.0 runs from slot a, committed.",
+                       "azboot handed over after 41.2 ms", "Next boot  slot a, version 1.0"):
             expect(wanted in text, f"{wanted!r} is not in {text}")
 
 
@@ -74,15 +74,22 @@ def test_progress_on_the_bus():
         expect("Job.Finished (uint32 0" in text, text)
 
 
+def read_all(terminal):
+    """Until the other side is closed, which a terminal reports as an error."""
+    while True:
+        try:
+            yield os.read(terminal, 4096)
+        except OSError:
+            return
+
+
 def test_progress_on_a_terminal():
     with Rig(FAKE, CONFIG) as machine:
         ours, theirs = pty.openpty()
         client = subprocess.Popen(machine.command("install", bundle(machine, "slow 2.0")),
                                   stderr=theirs, stdout=subprocess.DEVNULL)
         os.close(theirs)
-        shown = b""
-        while b"100" not in shown and client.poll() is None or b"%" not in shown:
-            shown += os.read(ours, 4096)
+        shown = b"".join(read_all(ours))
         expect_equal(client.wait(rig.PATIENCE_S), 0)
         expect(b"\rwrite" in shown and b"[####" in shown and b"% of " in shown, shown)
 
@@ -198,8 +205,9 @@ def test_stranger_may_look_only():
         error = machine.gdbus("Job.Cancel", path=job, prefix=stranger).stderr
         expect("Error.NOT_ALLOWED" in error, error)
         machine.json("install", bundle(machine, "release 3"), status=3, prefix=stranger)
-        time.sleep(0.2)
-        expect_equal(machine.status(), before)
+        expect_equal(machine.job_state(job), "running")
+        expect_equal(machine.status()["slots"], before["slots"])
+        expect_equal(len(machine.status()["jobs"]), 1)
         machine.cli("cancel")
 
 
@@ -317,6 +325,18 @@ def test_broken_machine():
             (machine.folder / "azupdate.conf").write_text("[product]\nname=shop\n")
             if fault != "PART_MISSING":
                 machine.cli("status")   # corrected: no restart is needed
+
+
+def test_interface_is_documented():
+    """Every method, signal and property, and every argument of a method, has its sentence."""
+    text = (pathlib.Path(rig.program("SCHEMA")) / f"{NAME}.xml").read_text()
+    items = re.findall(r'(<!--(?:(?!-->).)*-->)?\s*<(method|signal|property) name="(\w+)"(.*?)'
+                       r"(?=<!--|<method|<property|<signal|</interface)", text, re.S)
+    expect(len(items) > 40, f"only {len(items)} were found")
+    for comment, kind, name, body in items:
+        expect(re.search(rf"\b{name}:", comment), f"{kind} {name} is not documented")
+        for argument in re.findall(r'<arg name="(\w+)"', body):
+            expect(f"@{argument}:" in comment, f"{kind} {name}: @{argument} is not documented")
 
 
 def test_usage():

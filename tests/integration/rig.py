@@ -85,7 +85,11 @@ class Rig:
         if self.daemon is None:
             return
         self.daemon.terminate()
-        status = self.daemon.wait(PATIENCE_S)
+        try:
+            status = self.daemon.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.daemon.kill()
+            status = self.daemon.wait()
         self.daemon = None
         self.log.seek(0)
         expect(status == 0, f"the daemon ended with {status}: {self.log.read()}")

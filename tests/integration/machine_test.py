@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""azupdated and azupdate on a real machine whose disk is a file: bundles and disk come from
+azbundle, and what the initrd would say after a boot is written by hand."""
+import http.server
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+
+import rig
+from rig import Rig, expect, expect_equal, wait_until
+
+HEAD = 60000            # bytes: the head of a bundle and the begin of its first frame
+STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
+CONFIG = """[layout]
+disk=@/disk
+[product]
+name=shop
+architecture=x86_64
+[trust]
+keyring=@/keyring
+[paths]
+state=@/state
+run=@/run
+efivars=@/efivars
+[health]
+folders=@/health
+retries=0
+"""
+
+
+class Maker:
+    """Makes releases that share most of their blocks, and the disk of a new machine."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="azupdate-"))
+        self.random = random.Random(1)
+        self.image = bytearray(self.random.randbytes(3 << 20))
+        self.run("keys", "keys")
+        (self.folder / "linux").write_bytes(self.random.randbytes(500_000))
+        (self.folder / "initrd").write_bytes(self.random.randbytes(50_000))
+        for number in (1, 2, 3):
+            self.release(number)
+        self.run("disk", "--azboot=uki1", "--keyring=keys/ca.crt", "-o", "disk", "1.azb")
+
+    def run(self, *words):
+        subprocess.run([rig.program("AZBUNDLE"), *words], cwd=self.folder, check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def release(self, number):
+        at = number * 4096 * 7
+        self.image[at:at + 40960] = self.random.randbytes(40960)
+        (self.folder / "root").write_bytes(self.image)
+        (self.folder / "os-release").write_text(
+            f"ID=shop\nVERSION_ID={number}.0\nAZUPDATE_SECURITY_VERSION={number}\n")
+        self.run("uki", f"--stub={STUB}", "--linux=linux", "--initrd=initrd", "--uname=6.1",
+                 "--os-release=os-release", "--root=root", "--product=shop", "-o", f"uki{number}")
+        self.run("build", "--product=shop", f"--version={number}.0", "--root=root", "--level=1",
+                 f"--uki=uki{number}", "--key=keys/release.key", "--cert=keys/release.crt",
+                 "-o", f"{number}.azb")
+
+    def bundle(self, number):
+        return str(self.folder / f"{number}.azb")
+
+
+MAKER = Maker()
+
+
+class Machine(Rig):
+    """A machine that runs version 1.0 from slot a."""
+
+    def __init__(self, running="a"):
+        super().__init__(rig.program("AZUPDATED"), CONFIG)
+        shutil.copy(MAKER.folder / "disk", self.folder / "disk")
+        shutil.copy(MAKER.folder / "keys" / "ca.crt", self.folder / "keyring")
+        (self.folder / "run").mkdir()
+        self.boot(running)
+
+    def boot(self, running):
+        """What the initrd leaves behind."""
+        text = json.dumps({"slot": running, "disk": str(self.folder / "disk")})
+        (self.folder / "run" / "boot.json").write_text(text)
+
+    def reboot(self, running):
+        self.stop()
+        self.boot(running)
+        self.start()
+
+    def slots(self):
+        return {slot["slot"]: (slot["version"], slot["state"]) for slot in self.status()["slots"]}
+
+
+def test_status():
+    with Machine() as machine:
+        status = machine.status()
+        expect_equal(machine.slots(), {"a": ("1.0", "good"), "b": (None, "empty")})
+        expect_equal((status["running"], status["next"], status["committed"]), ("a", "a", True))
+        expect_equal(status["record"]["fault"], 0)
+        expect(re.fullmatch("[0-9a-f]{64}", status["pcr11"]["predicted"]), "no prediction")
+        expect("Version 1.0 runs from slot a, committed." in machine.cli("status").stdout, "text")
+
+
+def test_life_of_a_release():
+    with Machine() as machine:
+        job = machine.json("install", MAKER.bundle(2))
+        expect_equal((job["result"]["slot"], job["result"]["version"]), ("b", "2.0"))
+        expect(job["result"]["copied_bytes"] > 2 << 20, "the running slot was no seed")
+        expect_equal(machine.slots()["b"], ("2.0", "trial"))
+        expect_equal(machine.status()["next_reason"], "trial")
+        machine.reboot("b")
+        expect_equal(machine.status()["committed"], False)
+        expect("not committed" in machine.cli("status").stdout, "text")
+        machine.check_add("fine", "echo well")
+        job = machine.json("health", "run", "--act")
+        expect_equal((job["result"]["healthy"], job["result"]["verdict"]), (True, "committed"))
+        expect_equal(machine.slots(), {"a": ("1.0", "good"), "b": ("2.0", "good")})
+        expect_equal(machine.json("health", "show")["checks"][0]["output"], "well\n")
+        expect("passed   fine (required" in machine.cli("health", "show").stdout, "text")
+        expect_equal(machine.json("rollback")["next"], "a")
+        expect_equal(machine.status()["next"], "a")
+        expect_equal(machine.json("activate", "b")["next"], "b")
+
+
+def test_release_that_fails():
+    with Machine() as machine:
+        machine.cli("install", MAKER.bundle(3))
+        machine.reboot("b")
+        machine.check_add("net", "echo no route; exit 3")
+        job = machine.json("health", "run", status=7)
+        expect_equal(job["result"]["verdict"], "none")
+        expect_equal(machine.status()["failed"], [])
+        # There is no systemd on this bus, so the verdict stands and the reboot fails.
+        expect_equal(machine.json("health", "run", "--act", status=1)["name"], "REBOOT")
+        failed = machine.status()["failed"]
+        expect_equal((failed[0]["version"], failed[0]["reason"]),
+                     ("3.0", 'check "net" failed: exit status 3'))
+        machine.cli("mark-bad", "b", "--reason", "no network")
+        machine.reboot("a")
+        text = machine.cli("status").stdout
+        for wanted in ("bad: no network (fault 703 MARKED_BAD)", "the other slot is bad",
+                       "Failed on this machine"):
+            expect(wanted in text, f"{wanted!r} is not in {text}")
+        error = machine.json("install", MAKER.bundle(3), status=1)
+        expect_equal(error["name"], "RELEASE_FAILED_HERE")
+        machine.cli("install", "--force", MAKER.bundle(3))
+        expect_equal(machine.slots()["b"], ("3.0", "trial"))
+
+
+def test_stage_only():
+    with Machine() as machine:
+        machine.cli("install", "--no-activate", MAKER.bundle(2))
+        expect_equal(machine.slots()["b"], ("2.0", "staged"))
+        expect_equal(machine.status()["next"], "a")
+        expect_equal(machine.json("activate")["next"], "b")
+
+
+def test_pipe():
+    with Machine() as machine:
+        with open(MAKER.bundle(2), "rb") as bundle:
+            cat = subprocess.Popen(["cat"], stdin=bundle, stdout=subprocess.PIPE)
+            machine.cli("install", "-", stdin=cat.stdout)
+            cat.stdout.close()          # what is not needed is not read to its end
+            cat.wait()
+        expect_equal(machine.slots()["b"], ("2.0", "trial"))
+
+
+def test_cancel_during_a_pipe_that_stalls():
+    with Machine() as machine:
+        ours, theirs = os.pipe()
+        client = subprocess.Popen(machine.command("install", "-"), stdin=ours,
+                                  stderr=subprocess.PIPE, text=True)
+        os.close(ours)
+        os.write(theirs, pathlib.Path(MAKER.bundle(2)).read_bytes()[:HEAD])
+        wait_until(lambda: machine.status()["jobs"], "the job")
+        time.sleep(0.3)
+        machine.cli("cancel")
+        text = client.communicate(timeout=rig.PATIENCE_S)[1]
+        os.close(theirs)
+        expect_equal(client.returncode, 5, text)
+        expect_equal(machine.slots()["a"], ("1.0", "good"))
+        expect_equal(machine.status()["next"], "a")
+        machine.cli("install", MAKER.bundle(2))
+        expect_equal(machine.slots()["b"], ("2.0", "trial"))
+
+
+def test_kill_during_install():
+    """The daemon dies in the middle: the machine still boots what it did, and the next try ends."""
+    machine = Machine().start()
+    try:
+        ours, theirs = os.pipe()
+        client = subprocess.Popen(machine.command("install", "-"), stdin=ours,
+                                  stderr=subprocess.DEVNULL)
+        os.close(ours)
+        os.write(theirs, pathlib.Path(MAKER.bundle(2)).read_bytes()[:HEAD])
+        wait_until(lambda: machine.status()["jobs"], "the job")
+        time.sleep(0.5)
+        machine.daemon.kill()
+        machine.daemon.wait()
+        expect_equal(client.wait(rig.PATIENCE_S), 6)
+        os.close(theirs)
+        machine.start()
+        expect_equal(machine.slots(), {"a": ("1.0", "good"), "b": (None, "empty")})
+        expect_equal(machine.status()["next"], "a")
+        machine.cli("install", MAKER.bundle(2))
+        expect_equal(machine.slots()["b"], ("2.0", "trial"))
+    finally:
+        machine.close()
+
+
+class Ranges(http.server.SimpleHTTPRequestHandler):
+    """Static files with single ranges, as any real web server has them."""
+
+    def do_GET(self):
+        content = (MAKER.folder / self.path.strip("/")).read_bytes()
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        first = int(asked[1]) if asked else 0
+        last = min(int(asked[2]) if asked and asked[2] else len(content), len(content) - 1)
+        self.send_response(206 if asked else 200)
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(last + 1 - first))
+        if asked:
+            self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
+        self.end_headers()
+        self.wfile.write(content[first:last + 1])
+
+    def log_message(self, *_):
+        pass
+
+
+def test_url():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ranges) as server, Machine() as machine:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        job = machine.json("install", f"http://127.0.0.1:{server.server_port}/2.azb")
+        expect_equal(machine.slots()["b"], ("2.0", "trial"))
+        expect(job["result"]["fetched_bytes"] < os.path.getsize(MAKER.bundle(2)) * 2 / 3,
+               f"everything was fetched: {job['result']}")
+        server.shutdown()
+
+
+def test_refusals():
+    with Machine() as machine:
+        broken = machine.folder / "broken.azb"
+        content = bytearray(pathlib.Path(MAKER.bundle(2)).read_bytes())
+        broken.write_bytes(content[:HEAD])
+        expect_equal(machine.json("install", str(broken), status=1)["name"], "BUNDLE_TRUNCATED")
+        content[HEAD] ^= 1
+        broken.write_bytes(content)
+        error = machine.json("install", str(broken), status=1)
+        expect(error["name"] in ("BUNDLE_FRAME", "BUNDLE_BLOCK"), error)
+        expect_equal(machine.slots(), {"a": ("1.0", "good"), "b": (None, "empty")})
+        expect_equal(machine.status()["next"], "a")
+        (machine.folder / "keyring").unlink()
+        expect_equal(machine.json("install", MAKER.bundle(3), status=1)["name"], "KEYRING_MISSING")
+        expect_equal(machine.json("rollback", status=1)["name"], "NO_OTHER_RELEASE")
+        expect_equal(machine.json("mark-bad", "a", status=1)["name"], "SLOT_ONLY_ONE")
+        expect_equal(machine.json("mark-good", "b", status=1)["name"], "SLOT_EMPTY")
+
+
+def test_record_lost():
+    """Both copies of the boot record are gone: status says so, and the headers decide."""
+    with Machine() as machine:
+        machine.stop()
+        table = subprocess.check_output(["sfdisk", "--json", str(machine.folder / "disk")])
+        start = next(part["start"] for part in json.loads(table)["partitiontable"]["partitions"]
+                     if part["name"] == "azstate")
+        with open(machine.folder / "disk", "r+b") as disk:
+            disk.seek(start * 512)
+            disk.write(bytes(8192))
+        machine.start()
+        status = machine.status()
+        expect_equal(status["record"]["fault_name"], "BOOTREC_LOST")
+        expect_equal(status["next"], "a")
+        expect("fault 104 BOOTREC_LOST" in machine.cli("status").stdout, "text")
+        machine.json("health", "run", "--act")
+        expect_equal(machine.status()["record"]["fault"], 0)
+
+
+try:
+    rig.main(globals())
+finally:
+    shutil.rmtree(MAKER.folder)
