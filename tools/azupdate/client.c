@@ -58,9 +58,15 @@ static BusManager *manager_find(struct cli *cli, gboolean must_read, GError **er
 	g_clear_error(&cause);
 	manager = bus_manager_proxy_new_sync(cli->connection, G_DBUS_PROXY_FLAGS_NONE, CLI_BUS_NAME,
 					     CLI_PATH, NULL, &cause);
-	if (manager == NULL)
+	if (manager == NULL) {
 		client_fail(error, cause);
-	return manager;
+		return NULL;
+	}
+	if (bus_manager_get_version(manager) != NULL)
+		return manager;
+	g_object_unref(manager); /* a proxy is made also for a daemon that is gone */
+	failure_set(error, FAULT_BUS, "azupdated ended meanwhile");
+	return NULL;
 }
 
 BusManager *client_manager(struct cli *cli, GError **error)
@@ -80,9 +86,15 @@ BusSlot *client_slot(struct cli *cli, const char *name, GError **error)
 	BusSlot *slot = bus_slot_proxy_new_sync(cli->connection, G_DBUS_PROXY_FLAGS_NONE,
 						CLI_BUS_NAME, path, NULL, &cause);
 
-	if (slot == NULL)
+	if (slot == NULL) {
 		client_fail(error, cause);
-	return slot;
+		return NULL;
+	}
+	if (bus_slot_get_state(slot) != NULL)
+		return slot;
+	g_object_unref(slot);
+	failure_set(error, FAULT_BUS, "azupdated ended meanwhile");
+	return NULL;
 }
 
 BusJob *client_job(struct cli *cli, const char *path, GError **error)

@@ -93,25 +93,25 @@ static void result_print(GVariant *result)
 static int health_run_checks(struct cli *cli, BusManager *manager, gboolean act, GError **error)
 {
 	g_autofree char *path = NULL;
-	g_autoptr(BusJob) job = NULL;
-	gboolean healthy = FALSE;
+	g_autoptr(GVariant) outcome = NULL;
+	g_autoptr(GVariant) result = NULL;
+	gboolean healthy = FALSE, done;
 	GError *cause = NULL;
 
 	if (!bus_manager_call_run_health_sync(manager, act, &path, NULL, &cause)) {
 		client_fail(error, cause);
 		return CLI_FAILED;
 	}
-	if (!jobwait_run(cli, path, &job, error)) {
-		/* It may be the reboot that failed: what the checks found is worth seeing. */
-		if (!cli->json && job != NULL)
-			result_print(bus_job_get_result(job));
+	done = jobwait_run(cli, path, &outcome, error);
+	result = outcome == NULL ? NULL : jobwait_result(outcome);
+	/* Also of a job that failed: it may be the reboot that could not start. */
+	if (result != NULL && !cli->json)
+		result_print(result);
+	if (!done)
 		return CLI_FAILED;
-	}
-	g_variant_lookup(bus_job_get_result(job), "healthy", "b", &healthy);
 	if (cli->json)
-		cli_print_json("azupdate.job/1", jobwait_encode(path, job));
-	else
-		result_print(bus_job_get_result(job));
+		cli_print_json("azupdate.job/1", outcome);
+	g_variant_lookup(result, "healthy", "b", &healthy);
 	return healthy ? CLI_OK : CLI_UNHEALTHY;
 }
 

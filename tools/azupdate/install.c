@@ -103,14 +103,16 @@ static void result_print(GVariant *result, const struct install *install)
 static int install_finish(struct cli *cli, const struct install *install, const char *path,
 			  GError **error)
 {
-	g_autoptr(BusJob) job = NULL;
+	g_autoptr(GVariant) outcome = NULL;
+	g_autoptr(GVariant) result = NULL;
 
-	if (!jobwait_run(cli, path, &job, error))
+	if (!jobwait_run(cli, path, &outcome, error))
 		return CLI_FAILED;
+	result = jobwait_result(outcome);
 	if (cli->json)
-		cli_print_json("azupdate.job/1", jobwait_encode(path, job));
+		cli_print_json("azupdate.job/1", outcome);
 	else
-		result_print(bus_job_get_result(job), install);
+		result_print(result, install);
 	return CLI_OK;
 }
 

@@ -12,7 +12,9 @@
 enum { BAR_WIDTH = 28 };
 
 struct wait {
+	const char *path;
 	BusJob *job;
+	GVariant *outcome; /* NULL before the job has ended */
 	GMainLoop *loop;
 	gboolean quiet;
 	gboolean terminal;
@@ -71,13 +73,21 @@ static gboolean job_has_ended(BusJob *job)
 	return state != NULL && !g_str_equal(state, "running");
 }
 
+/* At once, since a daemon that leaves right afterwards takes the properties with it. */
+static void outcome_take(struct wait *wait)
+{
+	if (wait->outcome == NULL && job_has_ended(wait->job))
+		wait->outcome = g_variant_ref_sink(jobwait_encode(wait->path, wait->job));
+}
+
 static void properties_changed(GDBusProxy *proxy, GVariant *changed, GStrv invalidated,
 			       gpointer user_data)
 {
 	struct wait *wait = user_data;
 
 	progress_print(wait);
-	if (job_has_ended(wait->job))
+	outcome_take(wait);
+	if (wait->outcome != NULL)
 		g_main_loop_quit(wait->loop);
 }
 
@@ -111,7 +121,8 @@ static void wait_loop(struct wait *wait)
 	g_signal_connect(wait->job, "g-properties-changed", G_CALLBACK(properties_changed), wait);
 	g_signal_connect(wait->job, "notify::g-name-owner", G_CALLBACK(owner_changed), wait);
 	progress_print(wait);
-	if (!job_has_ended(wait->job))
+	outcome_take(wait);
+	if (wait->outcome == NULL)
 		g_main_loop_run(wait->loop);
 	g_signal_handlers_disconnect_by_data(wait->job, wait);
 	if (wait->terminal && wait->step != NULL)
@@ -122,27 +133,39 @@ static void wait_loop(struct wait *wait)
 	g_free(wait->step);
 }
 
-gboolean jobwait_run(struct cli *cli, const char *path, BusJob **ret_job, GError **error)
+static gboolean outcome_check(GVariant *outcome, GError **error)
+{
+	const char *message = "";
+	guint32 why = FAULT_OK;
+
+	g_variant_lookup(outcome, "fault", "u", &why);
+	g_variant_lookup(outcome, "message", "&s", &message);
+	return why == FAULT_OK || failure_set(error, (fault)why, "%s", message);
+}
+
+gboolean jobwait_run(struct cli *cli, const char *path, GVariant **ret_outcome, GError **error)
 {
 	struct wait wait = { .quiet = cli->json, .terminal = isatty(STDERR_FILENO) == 1 };
 	g_autoptr(BusJob) job = client_job(cli, path, error);
-	fault why;
 
 	if (job == NULL)
 		return FALSE;
 	wait.job = job;
+	wait.path = path;
 	wait_loop(&wait);
-	if (!job_has_ended(job))
-		return wait.interrupted
-			       ? failure_set(error, FAULT_JOB_CANCELLED,
-					     "%s was asked to stop, and does so by itself", path)
-			       : failure_set(error, FAULT_BUS,
-					     "azupdated ended before the job did");
-	why = (fault)bus_job_get_fault(job);
-	if (why != FAULT_OK)
-		failure_set(error, why, "%s", bus_job_get_message(job));
-	*ret_job = g_steal_pointer(&job);
-	return why == FAULT_OK;
+	if (wait.outcome != NULL) {
+		*ret_outcome = wait.outcome;
+		return outcome_check(wait.outcome, error);
+	}
+	if (wait.interrupted)
+		return failure_set(error, FAULT_JOB_CANCELLED,
+				   "%s was asked to stop, and does so by itself", path);
+	return failure_set(error, FAULT_BUS, "azupdated ended before the job did");
+}
+
+GVariant *jobwait_result(GVariant *outcome)
+{
+	return g_variant_lookup_value(outcome, "result", G_VARIANT_TYPE_VARDICT);
 }
 
 GVariant *jobwait_encode(const char *path, BusJob *job)
