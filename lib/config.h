@@ -6,10 +6,10 @@
 #include <glib.h>
 
 struct config {
-	char *disk;             /* [layout] disk=, NULL: the disk that the machine was booted from */
+	char *disk;             /* [layout] disk=, NULL: the one that was booted from */
 	char *product;          /* [product] name=, required */
 	char *architecture;     /* [product] architecture=, default: this machine's */
-	char *keyring;          /* [trust] keyring=, PEM file or folder; default /etc/azupdate/keyring */
+	char *keyring;          /* [trust] keyring=, default /etc/azupdate/keyring */
 	char *state_dir;        /* [paths] state=, default /var/lib/azupdate */
 	char *run_dir;          /* [paths] run=, default /run/azupdate */
 	char *efivars_dir;      /* [paths] efivars=, default /sys/firmware/efi/efivars */

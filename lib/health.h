@@ -23,7 +23,7 @@ struct health_check {
 	int exit_status;        /* of the last run; -1: killed or not started */
 	unsigned runs;
 	unsigned duration_ms;
-	char *output;           /* stdout and stderr, at most HEALTH_OUTPUT_MAX bytes, valid UTF-8 */
+	char *output;           /* the last HEALTH_OUTPUT_MAX bytes of both outputs, UTF-8 */
 };
 
 struct health_result {

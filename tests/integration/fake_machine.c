@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A machine in memory, for what a real one does not do on demand: jobs that hang until they are
  * cancelled or go on for a while. Its slots follow the real rules (lib/core). A "bundle" is a
- * text: `release VERSION`, `hang`, `slow VERSION`; anything else is refused as the real one would. */
+ * text: `release VERSION`, `hang`, `slow VERSION`; anything else is refused, as it really is. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
