@@ -95,8 +95,8 @@ static bool info_fits(const struct efi_partition_info *info, const char *label, 
 {
 	uint16_t name[EFI_PARTITION_NAME_SIZE];
 
-	bytes_copy((uint8_t *)name, (const uint8_t *)info + offsetof(struct efi_partition_info, name),
-		   sizeof name);
+	bytes_copy((uint8_t *)name,
+		   (const uint8_t *)info + offsetof(struct efi_partition_info, name), sizeof name);
 	return info->type == EFI_PARTITION_TYPE_GPT && label_fits(name, label) &&
 	       bytes_equal(info->type_guid, type, DISK_GUID_SIZE);
 }
@@ -131,7 +131,8 @@ static bool handle_fits(const struct disk *disk, efi_handle handle, const char *
 	void *info;
 
 	return path != NULL && disk_has(disk, path) &&
-	       !efi_failed(firmware->boot->handle_protocol(handle, &EFI_PARTITION_INFO_GUID, &info)) &&
+	       !efi_failed(firmware->boot->handle_protocol(handle, &EFI_PARTITION_INFO_GUID,
+							   &info)) &&
 	       info_fits(info, label, type);
 }
 

@@ -70,8 +70,8 @@ void floor_write(uint64_t floor)
 	if (!secure_boot_is_on())
 		return;
 	bytes_store_u64(bytes, floor);
-	/* One with other attributes (the running system's) must go before ours can come. If firmware
-	 * refuses, the floor stays, and the request in the record is tried at the next boot. */
+	/* One with other attributes (the running system's) must go before ours can come. If
+	 * firmware refuses, the floor stays, and the record's request is tried at the next boot. */
 	if (floor_read() == 0)
 		(void)firmware->runtime->set_variable(NAME, &vendor, 0, 0, NULL);
 	(void)firmware->runtime->set_variable(NAME, &vendor, FLOOR_ATTRIBUTES, sizeof bytes, bytes);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Measure: the decision goes into PCR 5, which nothing is ever sealed to, and into the event log. */
+/* Measure: the decision goes into PCR 5, which nothing is ever sealed to, and its event log. */
 
 #include "decision.h"
 

@@ -19,8 +19,8 @@ struct store {
  * known, and must not be overwritten: store_save() will refuse. */
 fault store_load(struct store *store, struct slot_table *ret_table);
 
-/* A new record, in place of a lost one: will be saved as copy 0, with a sequence above `sequence`. */
+/* A new record, in place of a lost one: saved as copy 0, with a sequence above `sequence`. */
 void store_begin(struct store *store, uint64_t sequence);
 
-/* Writes the other copy, flushes, reads it back. FAULT_BOOTREC_WRITE: it may or may not be there. */
+/* Writes the other copy, flushes, reads it back. FAULT_BOOTREC_WRITE: it may be there or not. */
 fault store_save(struct store *store, const struct slot_table *table);

@@ -49,7 +49,8 @@ def azboot_is_small(azboot, root, core):
 
 @tap.case
 def azboot_can_be_revoked(azboot, root, core):
-    rows = [line.split(",") for line in sections(azboot)[".sbat"][0].rstrip(b"\0").decode().splitlines()]
+    text = sections(azboot)[".sbat"][0].rstrip(b"\0").decode()
+    rows = [line.split(",") for line in text.splitlines()]
     assert rows[0][:2] == ["sbat", "1"], rows
     assert rows[1][:4] == ["azboot", "1", "The azupdate developers", "azboot"], rows
     assert all(len(row) == 6 and all(row) for row in rows), rows

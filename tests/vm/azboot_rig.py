@@ -64,7 +64,7 @@ class Rig:
         return os.path.join(self.folder, name)
 
     def uki(self, *lines, key="db", pad=0, machine=None):
-        """A payload with these lines of os-release, signed; for another machine, if one is given."""
+        """A payload with these lines of os-release, signed; for another machine if given."""
         with open(self.payload, "rb") as file:
             data = file.read()
         at = data.index(b"#PAYLOAD-OSREL")
@@ -110,16 +110,16 @@ class Rig:
         os.makedirs(workdir)
         tpm = os.path.join(workdir, "tpm")
         shutil.copytree(self.tpm, tpm)
-        return machine.Machine(disk.path, vars_path or self.new_vars(), tpm, workdir, memory_mib=256,
-                               **options)
+        return machine.Machine(disk.path, vars_path or self.new_vars(), tpm, workdir,
+                               memory_mib=256, **options)
 
-    def boot(self, disk, vars_path=None, seconds=60, **options):
+    def boot(self, disk, vars_path=None, seconds=20, **options):
         """Until the payload powers off. One Report per payload that ran."""
         with self.machine(disk, vars_path, **options) as vm:
             vm.wait_exit(seconds)
             return reports(vm.serial())
 
-    def boot_to_text(self, disk, pattern, seconds=60, **options):
+    def boot_to_text(self, disk, pattern, seconds=20, **options):
         """Until the text stands on the console, then a power cut."""
         with self.machine(disk, **options) as vm:
             vm.wait_serial(pattern, seconds)

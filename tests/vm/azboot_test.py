@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """azboot on real firmware with Secure Boot on: azboot_test.py AZBOOT_EFI PAYLOAD_EFI [CASE...]
 
-Each case makes a disk, boots it until a payload powers off, and then holds what the payloads said and
-what stands in the boot record, decoded by code of its own, against what must be so."""
+Each case makes a disk, boots it until a payload powers off, and then holds what the payloads said
+and what stands in the boot record, decoded by code of its own, against what must be so."""
 import hashlib
 import os
 import shutil
@@ -114,15 +114,17 @@ def decision_is_measured(rig):
 
 @case
 def trial_falls_back_after_three(rig):
-    disk = rig.disk(record(trying(), good()), [rig.uki(RESET, version(1)), rig.uki(SHUTDOWN, version(1))])
-    seen = rig.boot(disk, seconds=120)
+    disk = rig.disk(record(trying(), good()),
+                    [rig.uki(RESET, version(1)), rig.uki(SHUTDOWN, version(1))])
+    seen = rig.boot(disk, seconds=60)
     same("payloads started", len(seen), 4)
     for report in seen[:3]:
         told(report, "a", "trial")
     told(seen[3], "b", "fallback")
     same("PCR 5 of equal boots", len({report.values["pcr5"] for report in seen[:3]}), 1)
     rec = disk.record()
-    same("slot a", (rec.slots[0].state, rec.slots[0].tries_left, rec.slots[0].fault), ("bad", 0, SPENT))
+    slot = rec.slots[0]
+    same("slot a", (slot.state, slot.tries_left, slot.fault), ("bad", 0, SPENT))
     same("slot b", (rec.slots[1].state, rec.slots[1].failures), ("good", 1))
     same("sequence", rec.sequence, 14)
 
@@ -139,7 +141,7 @@ def try_is_spent_before_it_is_used(rig):
 def failures_of_a_good_slot_count(rig):
     disk = rig.disk(record(good(priority=2), good()),
                     [rig.uki(RESET, version(1)), rig.uki(SHUTDOWN, version(1))])
-    seen = rig.boot(disk, seconds=120)
+    seen = rig.boot(disk, seconds=60)
     same("slots", [report.text("AzbootSlot") for report in seen], ["a", "a", "a", "b"])
     told(seen[3], "b", "fallback")
     same("failures", [slot.failures for slot in disk.record().slots], [3, 1])
@@ -297,14 +299,16 @@ def header_wiped(rig):
 
 @case
 def header_torn(rig):
-    refused(rig, rig.uki(SHUTDOWN), HEAD_CHECKSUM, lambda disk: disk.write("boot_a", 200, b"\xff" * 56))
+    refused(rig, rig.uki(SHUTDOWN), HEAD_CHECKSUM,
+            lambda disk: disk.write("boot_a", 200, b"\xff" * 56))
 
 
 @case
 def header_too_large(rig):
     def spoil(disk):
-        disk.write("boot_a", 0, Header(uki_size=17 * disks.MIB, tree_offset=4096, manifest_offset=4096,
-                                       signature_offset=4096, root_hash=HASH[0]).encode())
+        header = Header(uki_size=17 * disks.MIB, tree_offset=4096, manifest_offset=4096,
+                        signature_offset=4096, root_hash=HASH[0])
+        disk.write("boot_a", 0, header.encode())
     refused(rig, rig.uki(SHUTDOWN), HEAD_RANGE, spoil)
 
 
@@ -335,10 +339,11 @@ def payload_that_returns(rig):
 
 @case
 def good_slot_that_does_not_verify(rig):
-    disk = rig.disk(record(good(priority=2), good()), [rig.uki(SHUTDOWN, key=None), rig.uki(SHUTDOWN)])
+    disk = rig.disk(record(good(priority=2), good()),
+                    [rig.uki(SHUTDOWN, key=None), rig.uki(SHUTDOWN)])
     told(only(rig.boot(disk)), "b", "fallback", DENIED)
-    rec = disk.record()
-    same("slot a", (rec.slots[0].state, rec.slots[0].fault, rec.slots[0].failures), ("good", DENIED, 1))
+    slot = disk.record().slots[0]
+    same("slot a", (slot.state, slot.fault, slot.failures), ("good", DENIED, 1))
 
 
 @case
@@ -369,7 +374,8 @@ def with_floor(rig, value, attributes):
 
 @case
 def floor_refuses(rig):
-    disk = rig.disk(record(trying(), good()), [rig.uki(SHUTDOWN, version(4)), rig.uki(SHUTDOWN, version(5))])
+    disk = rig.disk(record(trying(), good()),
+                    [rig.uki(SHUTDOWN, version(4)), rig.uki(SHUTDOWN, version(5))])
     floor = with_floor(rig, 5, variables.NV | variables.BS)
     told(only(rig.boot(disk, floor)), "b", "fallback", FLOOR)
     same("slot a", (disk.record().slots[0].state, disk.record().slots[0].fault), ("bad", FLOOR))
@@ -412,6 +418,13 @@ def floor_waits_for_the_commit(rig):
     same("AzbootFloor", only(rig.boot(disk)).raw("AzbootFloor"), None)
 
 
+def attached(disk):
+    """As a second disk. A boot index, or this firmware does not connect it at all."""
+    return ["-blockdev", f"driver=file,filename={disk.path},node-name=other-file",
+            "-blockdev", "driver=raw,file=other-file,node-name=other",
+            "-device", "virtio-blk-pci,drive=other,bootindex=1"]
+
+
 @case
 def second_disk_is_ignored(rig):
     disk = two_good(rig)
@@ -419,10 +432,7 @@ def second_disk_is_ignored(rig):
     other = rig.disk(record(good(), trying(), sequence=99), [rig.uki(RESET)] * 2)
     with open(other.path, "rb") as file:
         before = hashlib.sha256(file.read()).digest()
-    extra = ["-blockdev", f"driver=file,filename={other.path},node-name=other-file",
-             "-blockdev", "driver=raw,file=other-file,node-name=other",
-             "-device", "virtio-blk-pci,drive=other"]
-    told(only(rig.boot(disk, extra=extra)), "a", "preferred")
+    told(only(rig.boot(disk, extra=attached(other))), "a", "preferred")
     same("record", disk.record().sequence, 11)
     assert own == disk.read("boot_a", 0, 4096)
     with open(other.path, "rb") as file:
@@ -435,10 +445,7 @@ def clone_of_the_disk_is_ignored(rig):
     clone = disks.Disk(disk.path + ".clone")
     shutil.copyfile(disk.path, clone.path)
     clone.put_record(record(good(), trying(), sequence=99))
-    extra = ["-blockdev", f"driver=file,filename={clone.path},node-name=other-file",
-             "-blockdev", "driver=raw,file=other-file,node-name=other",
-             "-device", "virtio-blk-pci,drive=other"]
-    told(only(rig.boot(disk, extra=extra)), "a", "preferred")
+    told(only(rig.boot(disk, extra=attached(clone))), "a", "preferred")
     same("sequence of the clone", clone.record().sequence, 99)
 
 
@@ -509,8 +516,8 @@ def no_azstate(rig):
 
 def relabel(disk, old, new):
     number = 1 + [name for name, *_ in disks.LAYOUT].index(old)
-    subprocess.run(["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", "--part-label", disk.path,
-                    str(number), new], check=True)
+    subprocess.run(["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", "--part-label",
+                    disk.path, str(number), new], check=True)
 
 
 @case

@@ -29,8 +29,9 @@ class Slot:
     root_hash: bytes = bytes(32)
 
     def encode(self):
-        return struct.pack("<BBBBIQ32s16x", STATES.index(self.state), self.priority, self.tries_left,
-                           self.failures, self.fault, self.security_version, self.root_hash)
+        return struct.pack("<BBBBIQ32s16x", STATES.index(self.state), self.priority,
+                           self.tries_left, self.failures, self.fault, self.security_version,
+                           self.root_hash)
 
     @classmethod
     def decode(cls, data):
@@ -69,8 +70,8 @@ class Record:
             return None
         flags, sequence, once, last, last_fault, floor = struct.unpack_from("<IQBB2xIQ", data, 20)
         slots = [Slot.decode(data[64:128]), Slot.decode(data[128:192])]
-        return cls(sequence, slots, once, last, last_fault, floor, bool(flags & 1), form, reader_min,
-                   size)
+        return cls(sequence, slots, once, last, last_fault, floor, bool(flags & 1), form,
+                   reader_min, size)
 
 
 def newest(area):
@@ -100,6 +101,6 @@ class Header:
         body = struct.pack("<HHI4xQQQQQQIIQ32s32s64s72x", self.format, self.reader_min, 288,
                            self.staged_sequence, self.uki_offset, self.uki_size, self.tree_offset,
                            self.manifest_offset, self.signature_offset, self.manifest_size,
-                           self.signature_size, self.security_version, self.root_hash, self.uki_root,
-                           self.version.encode())
+                           self.signature_size, self.security_version, self.root_hash,
+                           self.uki_root, self.version.encode())
         return (b"AZBOOTHD" + struct.pack("<I", crc32c(body)) + body).ljust(4096, b"\0")

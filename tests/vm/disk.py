@@ -75,8 +75,9 @@ class Disk:
         """Header and UKI into a slot, as a release would be staged."""
         name = f"boot_{'ab'[index]}"
         behind = 4096 + (len(uki) + 4095) // 4096 * 4096
-        header = bootrecord.Header(uki_size=len(uki), tree_offset=behind, manifest_offset=behind + 4096,
-                                   signature_offset=behind + 8192, **fields)
+        header = bootrecord.Header(uki_size=len(uki), tree_offset=behind,
+                                   manifest_offset=behind + 4096, signature_offset=behind + 8192,
+                                   **fields)
         self.write(name, 4096, uki)
         self.write(name, 0, header.encode())
 

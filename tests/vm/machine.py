@@ -6,7 +6,7 @@
         status, output = machine.run("uname -r")
 
 KVM is used where it works, with TCG as the fallback; give times as they are under KVM, they are
-multiplied by Machine.slowness. disk and vars are written to: copy them before, if they are to stay."""
+multiplied by Machine.slowness. disk and vars are written to: copy what is to stay."""
 import atexit
 import base64
 import fcntl
@@ -38,10 +38,10 @@ class MachineError(Exception):
 def kvm_probe():
     """(KVM can run this firmware here, it can do SMM).
 
-    Nested KVM often lacks SMM; then the firmware without it is used, which differs only in who could
-    write the variables' flash from inside the guest. And KVM without hardware support, as some cloud
-    machines have it, cannot run firmware at all, though it opens and runs a kernel: so the firmware is
-    tried."""
+    Nested KVM often lacks SMM; then the firmware without it is used, which differs only in who
+    could write the variables' flash from inside the guest. And KVM without hardware support, as
+    some cloud machines have it, opens but cannot emulate what firmware does before it has page
+    tables: so the firmware is tried."""
     if os.environ.get("AZUPDATE_VM_ACCEL") == "tcg":
         return False, True
     try:
@@ -57,8 +57,8 @@ def kvm_probe():
 def _firmware_runs(accelerator):
     """Whether OVMF gets so far as to clear its console."""
     process = subprocess.Popen(
-        ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine", "q35,smm=off", *accelerator,
-         "-m", "128", "-display", "none", "-nic", "none", "-serial", "stdio",
+        ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine", "q35,smm=off",
+         *accelerator, "-m", "128", "-display", "none", "-nic", "none", "-serial", "stdio",
          "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}",
          "-drive", f"if=pflash,unit=1,format=raw,snapshot=on,file={OVMF_VARS}"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -78,8 +78,8 @@ def tpm_filter():
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     library = os.path.join(folder, "tpmfilter.so")
     source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tpmfilter.c")
-    subprocess.run(["cc", "-O2", "-Wall", "-Werror", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", library,
-                    source, "-ldl"], check=True)
+    subprocess.run(["cc", "-O2", "-Wall", "-Werror", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o",
+                    library, source, "-ldl"], check=True)
     return library
 
 
@@ -163,8 +163,8 @@ class Qmp:
 class Agent:
     """The program in the guest at the other end of the virtio-serial port (guest/).
 
-    `base64(command)\\n` goes in, `status base64(output)\\n` comes back; `ready BOOT-ID\\n` says that
-    the guest has started, and comes again after each of its reboots."""
+    `base64(command)\\n` goes in, `status base64(output)\\n` comes back; `ready BOOT-ID\\n` says
+    that the guest has started, and comes again after each of its reboots."""
 
     def __init__(self, path):
         self.boot_ids = []
@@ -229,7 +229,8 @@ class Machine:
         values, the last with node-name=disk0 on top of disk0-file). extra: more QEMU arguments."""
         self.disk, self.vars, self.tpm_state_dir = disk, vars, tpm_state_dir
         self.workdir = os.path.abspath(workdir)
-        self.memory_mib, self.net, self.extra, self.blockdev = memory_mib, net, list(extra), blockdev
+        self.memory_mib, self.net = memory_mib, net
+        self.extra, self.blockdev = list(extra), blockdev
         self.kvm, self.smm = kvm_probe()
         self.slowness = 1 if self.kvm else 6
         self.serial_path = os.path.join(self.workdir, "serial.log")
@@ -418,8 +419,8 @@ class Machine:
                 "-chardev", f"socket,id=tpm0,path={self.tpm.socket}",
                 "-tpmdev", "emulator,id=tpm0,chardev=tpm0", "-device", "tpm-crb,tpmdev=tpm0",
                 "-device", "virtio-rng-pci,romfile=", *self._network(),
-                "-chardev", f"socket,id=serial0,path={self._path('serial.sock')},server=on,wait=off,"
-                            f"logfile={self.serial_path},logappend=off",
+                "-chardev", f"socket,id=serial0,path={self._path('serial.sock')},server=on,"
+                            f"wait=off,logfile={self.serial_path},logappend=off",
                 "-serial", "chardev:serial0",
                 "-device", "virtio-serial-pci",
                 "-chardev", f"socket,id=agent,path={self._path('agent.sock')},server=on,wait=off",

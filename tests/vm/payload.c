@@ -73,7 +73,8 @@ static void say_variable(const uint16_t *name, const struct efi_guid *vendor)
 
 	say("payload ");
 	say_wide((const uint8_t *)name, VALUE_MAX);
-	if (efi_failed(firmware->runtime->get_variable(name, vendor, &attributes, &size_bytes, value))) {
+	if (efi_failed(firmware->runtime->get_variable(name, vendor, &attributes, &size_bytes,
+						       value))) {
 		say(" none\n");
 		return;
 	}

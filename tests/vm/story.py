@@ -135,10 +135,9 @@ class Story:
                    "PCR 11 is what azbundle predicted")
         log = base64.b64decode(self.run("base64 -w0 /sys/kernel/security/tpm0/"
                                         "binary_bios_measurements"))
-        values = eventlog.replay(log)
         for pcr in (0, 1, 2, 4, 5, 7, 11):
             real = self.run(f"cat /sys/class/tpm/tpm0/pcr-sha256/{pcr}").strip().lower()
-            self.check(values.get(pcr, b"").hex() == real, f"the event log replays to PCR {pcr}")
+            self.check(eventlog.replay(log, pcr).hex() == real, f"the event log replays to PCR {pcr}")
         self.show(f"PCR 11 predicted by azbundle  {pcr11['predicted']}")
         self.show(f"PCR 11 of the machine         {pcr11['measured']}")
 

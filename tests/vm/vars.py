@@ -7,7 +7,7 @@ MdeModulePkg/Include/Guid/VariableFormat.h (authenticated variable store):
   volume header  40 "_FVH", 48 u16 size of the header
   store header    0 GUID, 16 u32 size, 20 format, 21 state, 24 reserved; 28 bytes
   variable        0 u16 0x55aa, 2 u8 state, 4 u32 attributes, 8 u64 count, 16 time[16], 32 u32 key,
-                 36 u32 name size, 40 u32 data size, 44 vendor GUID; 60 bytes, name, data; next at 4n
+                 36 u32 name size, 40 u32 data size, 44 vendor GUID, 60 name, data; next at 4n
 """
 import struct
 import uuid
@@ -80,8 +80,8 @@ class Vars:
         stamp = bytes(16)
         if attributes & TIME_AUTH:
             stamp = struct.pack("<HBBBBBBIhBB", 2024, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0)
-        variable = _HEADER.pack(0x55aa, _STATE_ADDED, 0, attributes, 0, stamp, 0, len(wide), len(data),
-                                uuid.UUID(vendor).bytes_le) + wide + data
+        variable = _HEADER.pack(0x55aa, _STATE_ADDED, 0, attributes, 0, stamp, 0, len(wide),
+                                len(data), uuid.UUID(vendor).bytes_le) + wide + data
         variable += b"\xff" * (-len(variable) % 4)
         if free + len(variable) > self.end:
             raise ValueError(f"{self.path}: no room for {name}")
