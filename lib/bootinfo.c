@@ -12,7 +12,7 @@ static const char LOADER_VENDOR[] = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
 
 enum {
 	VARIABLE_SIZE_MAX = 4096,
-	ATTRIBUTES_SIZE = 4,    /* efivarfs puts the attributes before the content */
+	ATTRIBUTES_SIZE = 4, /* efivarfs puts the attributes before the content */
 };
 
 void bootinfo_free(struct bootinfo *info)

@@ -111,8 +111,9 @@ static gboolean section_decode(const uint8_t *entry, uint64_t start, uint64_t to
 	ret_section->size_bytes = bytes_load_u64(entry + 32);
 	if (ret_section->name[BUNDLE_NAME_SIZE - 1] != '\0' || ret_section->offset < start ||
 	    ret_section->offset > total || ret_section->size_bytes > total - ret_section->offset)
-		return failure_set(error, FAULT_BUNDLE_RANGE,
-				   "a section of the bundle lies outside of it or over another one");
+		return failure_set(
+			error, FAULT_BUNDLE_RANGE,
+			"a section of the bundle lies outside of it or over another one");
 	return TRUE;
 }
 
@@ -144,7 +145,8 @@ static gboolean header_check(const uint8_t *header, GError **error)
 		return failure_set(error, FAULT_BUNDLE_CHECKSUM,
 				   "the bundle's header has a wrong checksum");
 	if (bytes_load_u16(header + OFFSET_READER_MIN) > BUNDLE_FORMAT)
-		return failure_set(error, FAULT_BUNDLE_LATER, "the bundle needs a reader of format %u",
+		return failure_set(error, FAULT_BUNDLE_LATER,
+				   "the bundle needs a reader of format %u",
 				   bytes_load_u16(header + OFFSET_READER_MIN));
 	if (bytes_load_u32(header + OFFSET_MANIFEST_SIZE) > MANIFEST_SIZE_MAX)
 		return failure_set(error, FAULT_MANIFEST_SIZE, "the manifest has %u bytes",
@@ -179,8 +181,8 @@ static gboolean head_read(struct bundle *bundle, GError **error)
 	if (!sections_decode(bundle, header,
 			     (uint64_t)BUNDLE_HEADER_SIZE + manifest_size + signature_size, error))
 		return FALSE;
-	bundle->manifest_bytes =
-		bytes_fetch(bundle->source, BUNDLE_HEADER_SIZE, manifest_size, error);
+	bundle->manifest_bytes = bytes_fetch(bundle->source, BUNDLE_HEADER_SIZE, manifest_size,
+					     error);
 	if (bundle->manifest_bytes == NULL)
 		return FALSE;
 	bundle->signature = bytes_fetch(bundle->source, BUNDLE_HEADER_SIZE + manifest_size,
@@ -201,8 +203,8 @@ struct bundle *bundle_open(struct source *source, const char *keyring, GError **
 		return NULL;
 	manifest = g_bytes_get_data(bundle->manifest_bytes, &manifest_size);
 	signature = g_bytes_get_data(bundle->signature, &signature_size);
-	if (keyring != NULL && !crypto_cms_verify(manifest, manifest_size, signature, signature_size,
-						  keyring, &bundle->signers, error))
+	if (keyring != NULL && !crypto_cms_verify(manifest, manifest_size, signature,
+						  signature_size, keyring, &bundle->signers, error))
 		return NULL;
 	bundle->manifest = manifest_decode(manifest, manifest_size, error);
 	if (bundle->manifest == NULL)
@@ -216,8 +218,8 @@ const struct bundle_section *bundle_find(const struct bundle *bundle, const char
 	for (unsigned i = 0; i < bundle->section_count; i++)
 		if (bundle->sections[i].kind == kind && strcmp(bundle->sections[i].name, name) == 0)
 			return &bundle->sections[i];
-	failure_set(error, FAULT_BUNDLE_RANGE, "the bundle lacks the section of kind %d of payload %s",
-		    (int)kind, name);
+	failure_set(error, FAULT_BUNDLE_RANGE,
+		    "the bundle lacks the section of kind %d of payload %s", (int)kind, name);
 	return NULL;
 }
 
@@ -265,8 +267,9 @@ GArray *bundle_index_read(const struct bundle *bundle, const char *name, uint64_
 			  GError **error)
 {
 	const struct bundle_section *index = bundle_find(bundle, name, BUNDLE_INDEX, error);
-	const struct bundle_section *frames =
-		index != NULL ? bundle_find(bundle, name, BUNDLE_FRAMES, error) : NULL;
+	const struct bundle_section *frames = index != NULL ? bundle_find(bundle, name,
+									  BUNDLE_FRAMES, error)
+							    : NULL;
 	g_autoptr(GBytes) bytes = NULL;
 	gsize size_bytes;
 	const uint8_t *data;
@@ -276,7 +279,8 @@ GArray *bundle_index_read(const struct bundle *bundle, const char *name, uint64_
 	if (index->size_bytes % BUNDLE_FRAME_ENTRY_SIZE != 0 ||
 	    index->size_bytes / BUNDLE_FRAME_ENTRY_SIZE > BUNDLE_FRAMES_MAX) {
 		failure_set(error, FAULT_BUNDLE_RANGE,
-			    "the bundle's index has %" G_GUINT64_FORMAT " bytes", index->size_bytes);
+			    "the bundle's index has %" G_GUINT64_FORMAT " bytes",
+			    index->size_bytes);
 		return NULL;
 	}
 	bytes = bytes_fetch(bundle->source, index->offset, (size_t)index->size_bytes, error);
@@ -284,7 +288,8 @@ GArray *bundle_index_read(const struct bundle *bundle, const char *name, uint64_
 		return NULL;
 	data = g_bytes_get_data(bytes, &size_bytes);
 	if (crc32c(data, size_bytes) != index->crc) {
-		failure_set(error, FAULT_BUNDLE_CHECKSUM, "the bundle's index has a wrong checksum");
+		failure_set(error, FAULT_BUNDLE_CHECKSUM,
+			    "the bundle's index has a wrong checksum");
 		return NULL;
 	}
 	return index_decode(data, size_bytes, data_blocks, frames->size_bytes, error);
@@ -303,15 +308,16 @@ gboolean bundle_frame_read(const struct bundle *bundle, const char *name,
 		return FALSE;
 	if (crc32c(stored, frame->stored_size) != frame->crc)
 		return failure_set(error, FAULT_BUNDLE_FRAME,
-				   "the frame of block %" G_GUINT64_FORMAT " of %s has a wrong checksum",
+				   "the frame of block %" G_GUINT64_FORMAT
+				   " of %s has a wrong checksum",
 				   frame->first_block, name);
 	if (frame->encoding == BUNDLE_STORED && frame->stored_size == size_bytes) {
 		memcpy(ret_bytes, stored, size_bytes);
 		return TRUE;
 	}
-	why = frame->encoding == BUNDLE_ZSTD ?
-		      frame_decompress(stored, frame->stored_size, ret_bytes, size_bytes) :
-		      "it has an unknown encoding or a wrong size";
+	why = frame->encoding == BUNDLE_ZSTD
+		      ? frame_decompress(stored, frame->stored_size, ret_bytes, size_bytes)
+		      : "it has an unknown encoding or a wrong size";
 	if (why != NULL)
 		return failure_set(error, FAULT_BUNDLE_FRAME,
 				   "the frame of block %" G_GUINT64_FORMAT " of %s: %s",

@@ -16,7 +16,7 @@ enum {
 	BUNDLE_FORMAT = 1,
 	BUNDLE_SECTIONS_MAX = 24,
 	BUNDLE_SIGNATURE_MAX = 64 * 1024,
-	BUNDLE_FRAME_BLOCKS_MAX = 256,          /* 1 MiB of an image */
+	BUNDLE_FRAME_BLOCKS_MAX = 256, /* 1 MiB of an image */
 	BUNDLE_FRAME_STORED_MAX = BUNDLE_FRAME_BLOCKS_MAX * VERITREE_BLOCK_SIZE + 65536,
 	BUNDLE_FRAMES_MAX = 1 << 17,
 	BUNDLE_FRAME_ENTRY_SIZE = 32,
@@ -24,8 +24,8 @@ enum {
 };
 
 enum bundle_kind {
-	BUNDLE_LEAVES = 1,              /* one hash per block */
-	BUNDLE_INDEX = 2,               /* one entry per frame */
+	BUNDLE_LEAVES = 1, /* one hash per block */
+	BUNDLE_INDEX = 2,  /* one entry per frame */
 	BUNDLE_FRAMES = 3,
 };
 
@@ -35,31 +35,31 @@ enum bundle_encoding {
 };
 
 struct bundle_section {
-	char name[BUNDLE_NAME_SIZE];    /* of the payload: "root", "uki" */
+	char name[BUNDLE_NAME_SIZE]; /* of the payload: "root", "uki" */
 	uint32_t kind;
-	uint32_t crc;                   /* CRC-32C of leaves and indexes, 0 for frames */
+	uint32_t crc; /* CRC-32C of leaves and indexes, 0 for frames */
 	uint64_t offset;
 	uint64_t size_bytes;
 };
 
 struct bundle_frame {
 	uint64_t first_block;
-	uint32_t block_count;           /* 1..BUNDLE_FRAME_BLOCKS_MAX */
+	uint32_t block_count; /* 1..BUNDLE_FRAME_BLOCKS_MAX */
 	uint32_t encoding;
-	uint64_t offset;                /* from the start of the frames section */
-	uint32_t stored_size;           /* 1..BUNDLE_FRAME_STORED_MAX */
-	uint32_t crc;                   /* CRC-32C of the stored bytes */
+	uint64_t offset;      /* from the start of the frames section */
+	uint32_t stored_size; /* 1..BUNDLE_FRAME_STORED_MAX */
+	uint32_t crc;         /* CRC-32C of the stored bytes */
 };
 
 struct bundle {
-	struct source *source;          /* borrowed */
+	struct source *source; /* borrowed */
 	struct bundle_section sections[BUNDLE_SECTIONS_MAX];
 	unsigned section_count;
 	uint64_t total_bytes;
 	GBytes *manifest_bytes;
 	GBytes *signature;
 	struct manifest *manifest;
-	char *signers;                  /* names, NULL where it was not verified */
+	char *signers; /* names, NULL where it was not verified */
 };
 typedef struct bundle Bundle; /* for g_autoptr() only */
 

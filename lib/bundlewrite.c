@@ -29,7 +29,8 @@ static FILE *input_open(const char *path, GError **error)
 	FILE *file = fopen(path, "rbe");
 
 	if (file == NULL)
-		failure_set(error, FAULT_BUILD_INPUT, "cannot open %s: %s", path, g_strerror(errno));
+		failure_set(error, FAULT_BUILD_INPUT, "cannot open %s: %s", path,
+			    g_strerror(errno));
 	return file;
 }
 
@@ -48,8 +49,8 @@ gboolean bundlewrite_measure(const struct bundlewrite_image *image, GError **err
 {
 	struct manifest_image *found = image->image;
 	g_autoptr(File) file = input_open(image->path, error);
-	g_autoptr(CryptoHasher) hasher =
-		crypto_hasher_new(found->superblock.salt, found->superblock.salt_size);
+	g_autoptr(CryptoHasher)
+		hasher = crypto_hasher_new(found->superblock.salt, found->superblock.salt_size);
 	g_autofree uint8_t *bytes = g_malloc(FRAME_SIZE);
 	struct veritybuild build;
 	struct veritree tree;
@@ -73,7 +74,8 @@ gboolean bundlewrite_measure(const struct bundlewrite_image *image, GError **err
 			uint8_t hash[VERITREE_HASH_SIZE];
 
 			crypto_hash(hasher, bytes + i * BLOCK, BLOCK, hash);
-			(void)veritybuild_add(&build, hash, NULL); /* without a sink it cannot fail */
+			(void)veritybuild_add(&build, hash,
+					      NULL); /* without a sink it cannot fail */
 		}
 	if (ferror(file))
 		return failure_set(error, FAULT_BUILD_INPUT, "cannot read %s", image->path);
@@ -193,15 +195,16 @@ static gboolean file_write(FILE *to, const uint8_t *header, GBytes *manifest, GB
 {
 	gboolean done = fwrite(header, 1, BUNDLE_HEADER_SIZE, to) == BUNDLE_HEADER_SIZE;
 
-	done = done && fwrite(g_bytes_get_data(manifest, NULL), 1, g_bytes_get_size(manifest), to) ==
-			       g_bytes_get_size(manifest);
-	done = done && fwrite(g_bytes_get_data(signature, NULL), 1, g_bytes_get_size(signature), to) ==
-			       g_bytes_get_size(signature);
+	done = done && fwrite(g_bytes_get_data(manifest, NULL), 1, g_bytes_get_size(manifest),
+			      to) == g_bytes_get_size(manifest);
+	done = done && fwrite(g_bytes_get_data(signature, NULL), 1, g_bytes_get_size(signature),
+			      to) == g_bytes_get_size(signature);
 	for (unsigned i = 0; done && i < count; i++)
 		done = fwrite(packs[i].leaves->data, 1, packs[i].leaves->len, to) ==
 		       packs[i].leaves->len;
 	for (unsigned i = 0; done && i < count; i++)
-		done = fwrite(packs[i].index->data, 1, packs[i].index->len, to) == packs[i].index->len;
+		done = fwrite(packs[i].index->data, 1, packs[i].index->len, to) ==
+		       packs[i].index->len;
 	for (unsigned i = 0; done && i < count; i++)
 		done = frames_copy(to, packs[i].frames);
 	return done && fflush(to) == 0 && fsync(fileno(to)) == 0;
@@ -212,13 +215,15 @@ static gboolean bundle_assemble(const char *output, GBytes *manifest, GBytes *si
 				unsigned count, GError **error)
 {
 	struct bundle_section sections[BUNDLE_SECTIONS_MAX] = { 0 };
-	uint64_t offset = BUNDLE_HEADER_SIZE + g_bytes_get_size(manifest) + g_bytes_get_size(signature);
+	uint64_t offset = BUNDLE_HEADER_SIZE + g_bytes_get_size(manifest) +
+			  g_bytes_get_size(signature);
 	g_autofree char *temporary = g_strconcat(output, ".part", NULL);
 	g_autoptr(File) file = fopen(temporary, "wbe");
 	uint8_t header[BUNDLE_HEADER_SIZE];
 
 	for (unsigned i = 0; i < count; i++)
-		section_set(&sections[i], images[i].name, BUNDLE_LEAVES, packs[i].leaves, 0, &offset);
+		section_set(&sections[i], images[i].name, BUNDLE_LEAVES, packs[i].leaves, 0,
+			    &offset);
 	for (unsigned i = 0; i < count; i++)
 		section_set(&sections[count + i], images[i].name, BUNDLE_INDEX, packs[i].index, 0,
 			    &offset);
@@ -243,15 +248,16 @@ gboolean bundlewrite_build(const struct bundlewrite_options *options,
 {
 	g_autofree char *text = manifest_encode(manifest);
 	g_autoptr(GBytes) bytes = g_bytes_new(text, strlen(text));
-	g_autoptr(GBytes) signature = crypto_cms_sign((const uint8_t *)text, strlen(text), options->key,
-						      options->certificate, error);
+	g_autoptr(GBytes) signature = crypto_cms_sign((const uint8_t *)text, strlen(text),
+						      options->key, options->certificate, error);
 	struct pack packs[BUNDLE_SECTIONS_MAX / 3] = { 0 };
 	gboolean done = signature != NULL;
 
 	g_assert(count <= G_N_ELEMENTS(packs));
 	for (unsigned i = 0; done && i < count; i++)
 		done = pack_image(&packs[i], &images[i], options->level, error);
-	done = done && bundle_assemble(options->output, bytes, signature, images, packs, count, error);
+	done = done &&
+	       bundle_assemble(options->output, bytes, signature, images, packs, count, error);
 	for (unsigned i = 0; i < count; i++)
 		pack_done(&packs[i]);
 	return done;

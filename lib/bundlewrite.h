@@ -8,9 +8,9 @@
 
 /* An image on the build machine. */
 struct bundlewrite_image {
-	const char *name;               /* "root", "uki" */
+	const char *name; /* "root", "uki" */
 	const char *path;
-	struct manifest_image *image;   /* superblock's salt and UUID are given, the rest is found */
+	struct manifest_image *image; /* superblock's salt and UUID are given, the rest is found */
 };
 
 /* Fills size, block count and root hash. FAULT_BUILD_INPUT, FAULT_VERITREE_RANGE. */
@@ -18,9 +18,9 @@ gboolean bundlewrite_measure(const struct bundlewrite_image *image, GError **err
 
 struct bundlewrite_options {
 	const char *output;
-	const char *key;                /* PEM */
-	const char *certificate;        /* PEM, chain behind it */
-	int level;                      /* zstd, 1..19 */
+	const char *key;         /* PEM */
+	const char *certificate; /* PEM, chain behind it */
+	int level;               /* zstd, 1..19 */
 };
 
 /* Writes the bundle of measured images beside the output's place, flushes, and renames it. The

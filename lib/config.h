@@ -6,18 +6,18 @@
 #include <glib.h>
 
 struct config {
-	char *disk;             /* [layout] disk=, NULL: the one that was booted from */
-	char *product;          /* [product] name=, required */
-	char *architecture;     /* [product] architecture=, default: this machine's */
-	char *keyring;          /* [trust] keyring=, default /etc/azupdate/keyring */
-	char *state_dir;        /* [paths] state=, default /var/lib/azupdate */
-	char *run_dir;          /* [paths] run=, default /run/azupdate */
-	char *efivars_dir;      /* [paths] efivars=, default /sys/firmware/efi/efivars */
-	char **health_dirs;     /* [health] folders=, default /usr/lib/azupdate/health.d;
+	char *disk;                /* [layout] disk=, NULL: the one that was booted from */
+	char *product;             /* [product] name=, required */
+	char *architecture;        /* [product] architecture=, default: this machine's */
+	char *keyring;             /* [trust] keyring=, default /etc/azupdate/keyring */
+	char *state_dir;           /* [paths] state=, default /var/lib/azupdate */
+	char *run_dir;             /* [paths] run=, default /run/azupdate */
+	char *efivars_dir;         /* [paths] efivars=, default /sys/firmware/efi/efivars */
+	char **health_dirs;        /* [health] folders=, default /usr/lib/azupdate/health.d;
 				 * /etc/azupdate/health.d;/run/azupdate/health.d */
-	unsigned tries;         /* [boot] tries=, 1..7, default 3 */
-	unsigned health_timeout_s;      /* [health] timeout=, per check, 1..3600, default 60 */
-	unsigned health_retries;        /* [health] retries=, 0..10, default 2 */
+	unsigned tries;            /* [boot] tries=, 1..7, default 3 */
+	unsigned health_timeout_s; /* [health] timeout=, per check, 1..3600, default 60 */
+	unsigned health_retries;   /* [health] retries=, 0..10, default 2 */
 };
 typedef struct config Config; /* for g_autoptr() only */
 

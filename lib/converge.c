@@ -22,8 +22,8 @@ struct work {
 	const struct converge_place *place;
 	CryptoHasher *hasher;
 	uint8_t leaves[BLOCK];
-	uint64_t leaves_block;          /* tree block that is in `leaves`, 0: none */
-	uint8_t *window;                /* WINDOW_BLOCKS blocks, aligned for O_DIRECT */
+	uint64_t leaves_block; /* tree block that is in `leaves`, 0: none */
+	uint8_t *window;       /* WINDOW_BLOCKS blocks, aligned for O_DIRECT */
 };
 typedef struct work Work; /* for g_autoptr() only */
 
@@ -67,8 +67,9 @@ gboolean converge_place_init(struct converge_place *place, struct disk *disk, ui
 	if (offset > disk->size_bytes ||
 	    place->tree.total_blocks > (disk->size_bytes - offset) / BLOCK)
 		return failure_set(error, FAULT_PART_SMALL,
-				   "%s has %" G_GUINT64_FORMAT " bytes, the image with its tree needs %"
-				   G_GUINT64_FORMAT, disk->name, disk->size_bytes,
+				   "%s has %" G_GUINT64_FORMAT
+				   " bytes, the image with its tree needs %" G_GUINT64_FORMAT,
+				   disk->name, disk->size_bytes,
 				   offset + place->tree.total_blocks * BLOCK);
 	return TRUE;
 }
@@ -95,7 +96,8 @@ static const uint8_t *leaf_get(struct work *work, uint64_t block, GError **error
 	hash_block = veritree_hash_block(&place->tree, 0, block);
 	if (work->leaves_block != hash_block) {
 		work->leaves_block = 0;
-		if (!disk_read(place->disk, place_offset(place, hash_block), work->leaves, BLOCK, error))
+		if (!disk_read(place->disk, place_offset(place, hash_block), work->leaves, BLOCK,
+			       error))
 			return NULL;
 		work->leaves_block = hash_block;
 	}
@@ -108,8 +110,8 @@ static gboolean tree_block_write(gpointer user_data, uint64_t block, const uint8
 	struct converge *converge = user_data;
 
 	converge->stats.written_bytes += BLOCK;
-	return disk_write(converge->target.disk, place_offset(&converge->target, block), bytes, BLOCK,
-			  error);
+	return disk_write(converge->target.disk, place_offset(&converge->target, block), bytes,
+			  BLOCK, error);
 }
 
 static gboolean leaves_stream(struct converge *converge, const struct bundle_section *section,
@@ -120,7 +122,8 @@ static gboolean leaves_stream(struct converge *converge, const struct bundle_sec
 	for (uint64_t done = 0; done < section->size_bytes;) {
 		const size_t size = (size_t)MIN(LEAF_CHUNK, section->size_bytes - done);
 
-		if (!source_read(converge->bundle->source, section->offset + done, chunk, size, error))
+		if (!source_read(converge->bundle->source, section->offset + done, chunk, size,
+				 error))
 			return FALSE;
 		for (size_t at = 0; at < size; at += VERITREE_HASH_SIZE)
 			if (!veritybuild_add(build, chunk + at, error))
@@ -135,8 +138,8 @@ static gboolean leaves_stream(struct converge *converge, const struct bundle_sec
 gboolean converge_leaves(struct converge *converge, GError **error)
 {
 	const struct converge_place *target = &converge->target;
-	const struct bundle_section *section =
-		bundle_find(converge->bundle, converge->payload, BUNDLE_LEAVES, error);
+	const struct bundle_section *section = bundle_find(converge->bundle, converge->payload,
+							   BUNDLE_LEAVES, error);
 	g_autoptr(Work) work = work_new(target);
 	struct veritybuild build;
 	uint8_t superblock[BLOCK];
@@ -186,7 +189,8 @@ static gboolean window_write(struct converge *converge, struct work *work, uint6
 		while (i + run < count && marks[i + run])
 			run++;
 		if (run > 0) {
-			if (!disk_write(converge->target.disk, place_offset(&converge->target, first + i),
+			if (!disk_write(converge->target.disk,
+					place_offset(&converge->target, first + i),
 					work->window + i * BLOCK, run * BLOCK, error))
 				return FALSE;
 			converge->stats.written_bytes += run * BLOCK;
@@ -204,7 +208,8 @@ static gboolean seed_copy(const struct converge *converge, const struct seed *se
 	uint64_t from;
 
 	return seed != NULL && seed_find(seed, hash, block, &from) &&
-	       disk_read(converge->seed->disk, place_offset(converge->seed, from), bytes, BLOCK, NULL) &&
+	       disk_read(converge->seed->disk, place_offset(converge->seed, from), bytes, BLOCK,
+			 NULL) &&
 	       block_is_right(work, bytes, hash);
 }
 
@@ -221,7 +226,7 @@ static gboolean missing_has(const struct converge *converge, uint64_t block)
 
 static void missing_clear(struct converge *converge, uint64_t block)
 {
-	converge->missing[block / 8] &= (uint8_t)~(1 << block % 8);
+	converge->missing[block / 8] &= (uint8_t) ~(1 << block % 8);
 	converge->missing_count--;
 }
 
@@ -233,8 +238,8 @@ struct local {
 };
 
 /* Decides where one block comes from; TRUE in *ret_mark when the window holds it to be written. */
-static gboolean local_block(struct local *local, uint64_t block, uint8_t *bytes,
-			    gboolean *ret_mark, GError **error)
+static gboolean local_block(struct local *local, uint64_t block, uint8_t *bytes, gboolean *ret_mark,
+			    GError **error)
 {
 	struct converge_stats *stats = &local->converge->stats;
 	const uint8_t *hash = leaf_get(local->work, block, error);
@@ -263,11 +268,12 @@ static gboolean local_window(struct local *local, uint64_t first, size_t count, 
 	gboolean marks[WINDOW_BLOCKS];
 
 	/* What cannot be read is not right: it will be written, or the read-back will tell. */
-	if (!disk_read(target->disk, place_offset(target, first), local->work->window, count * BLOCK,
-		       NULL))
+	if (!disk_read(target->disk, place_offset(target, first), local->work->window,
+		       count * BLOCK, NULL))
 		memset(local->work->window, 0xff, count * BLOCK);
 	for (size_t i = 0; i < count; i++)
-		if (!local_block(local, first + i, local->work->window + i * BLOCK, &marks[i], error))
+		if (!local_block(local, first + i, local->work->window + i * BLOCK, &marks[i],
+				 error))
 			return FALSE;
 	return window_write(local->converge, local->work, first, marks, count, error);
 }
@@ -292,7 +298,8 @@ gboolean converge_local(struct converge *converge, GError **error)
 	converge->missing = g_malloc0((size_t)(blocks / 8 + 1));
 	converge->missing_count = 0;
 	for (uint64_t first = 0; first < blocks; first += WINDOW_BLOCKS) {
-		if (!local_window(&local, first, (size_t)MIN(WINDOW_BLOCKS, blocks - first), error) ||
+		if (!local_window(&local, first, (size_t)MIN(WINDOW_BLOCKS, blocks - first),
+				  error) ||
 		    !step_report(converge, "compare", MIN(blocks, first + WINDOW_BLOCKS), error))
 			return FALSE;
 	}
@@ -341,8 +348,8 @@ gboolean converge_frames(struct converge *converge, GError **error)
 	const uint64_t blocks = converge->target.tree.data_blocks;
 
 	for (guint i = 0; i < converge->frames->len && converge->missing_count > 0; i++) {
-		const struct bundle_frame *frame =
-			&g_array_index(converge->frames, struct bundle_frame, i);
+		const struct bundle_frame *frame = &g_array_index(converge->frames,
+								  struct bundle_frame, i);
 
 		if (frame_is_wanted(converge, frame) && !frame_apply(converge, work, frame, error))
 			return FALSE;
@@ -360,7 +367,7 @@ gboolean converge_frames(struct converge *converge, GError **error)
  * the one that stands there. */
 struct readback {
 	const struct converge_place *place;
-	uint8_t *medium;                /* one block, aligned */
+	uint8_t *medium; /* one block, aligned */
 };
 
 static gboolean tree_block_compare(gpointer user_data, uint64_t block, const uint8_t *bytes,
@@ -373,7 +380,8 @@ static gboolean tree_block_compare(gpointer user_data, uint64_t block, const uin
 		return FALSE;
 	if (memcmp(readback->medium, bytes, BLOCK) != 0)
 		return failure_set(error, FAULT_CONVERGE_READBACK,
-				   "tree block %" G_GUINT64_FORMAT " of %s is not what it should be",
+				   "tree block %" G_GUINT64_FORMAT
+				   " of %s is not what it should be",
 				   block, readback->place->disk->name);
 	return TRUE;
 }

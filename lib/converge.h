@@ -22,17 +22,17 @@
 /* One image in its place on a disk: data, superblock, tree. */
 struct converge_place {
 	struct disk *disk;
-	uint64_t offset;                /* bytes; where block 0 stands */
+	uint64_t offset; /* bytes; where block 0 stands */
 	const struct manifest_image *image;
-	struct veritree tree;           /* veritree_init() of the image's blocks */
+	struct veritree tree; /* veritree_init() of the image's blocks */
 };
 
 struct converge_stats {
-	uint64_t fetched_blocks;        /* taken out of frames */
-	uint64_t copied_blocks;         /* taken from the seed */
-	uint64_t kept_blocks;           /* were right already */
-	uint64_t zero_blocks;           /* written as zeros */
-	uint64_t written_bytes;         /* data and tree */
+	uint64_t fetched_blocks; /* taken out of frames */
+	uint64_t copied_blocks;  /* taken from the seed */
+	uint64_t kept_blocks;    /* were right already */
+	uint64_t zero_blocks;    /* written as zeros */
+	uint64_t written_bytes;  /* data and tree */
 };
 
 typedef void (*converge_progress)(const char *step, uint64_t done_bytes, uint64_t total_bytes,
@@ -40,15 +40,15 @@ typedef void (*converge_progress)(const char *step, uint64_t done_bytes, uint64_
 
 struct converge {
 	struct converge_place target;
-	const struct converge_place *seed;      /* NULL: none */
+	const struct converge_place *seed; /* NULL: none */
 	const struct bundle *bundle;
-	const char *payload;            /* its name in the bundle */
-	converge_progress progress;     /* may be NULL */
+	const char *payload;        /* its name in the bundle */
+	converge_progress progress; /* may be NULL */
 	gpointer user_data;
-	GCancellable *cancellable;      /* may be NULL */
+	GCancellable *cancellable; /* may be NULL */
 	struct converge_stats stats;
-	GArray *frames;                 /* of struct bundle_frame; set by converge_index() */
-	uint8_t *missing;               /* one bit per block; set by converge_local() */
+	GArray *frames;   /* of struct bundle_frame; set by converge_index() */
+	uint8_t *missing; /* one bit per block; set by converge_local() */
 	uint64_t missing_count;
 };
 

@@ -30,7 +30,7 @@ static void X509_stack_free(X509_stack *stack)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509_stack, X509_stack_free)
 
 struct crypto_hasher {
-	EVP_MD_CTX *salted;             /* the salt is in it already */
+	EVP_MD_CTX *salted; /* the salt is in it already */
 	EVP_MD_CTX *work;
 };
 
@@ -90,8 +90,7 @@ char *crypto_hex(const uint8_t *bytes, size_t size_bytes)
 
 gboolean crypto_unhex(const char *text, uint8_t *ret_bytes, size_t size_bytes)
 {
-	if (strlen(text) != 2 * size_bytes ||
-	    strspn(text, "0123456789abcdef") != 2 * size_bytes)
+	if (strlen(text) != 2 * size_bytes || strspn(text, "0123456789abcdef") != 2 * size_bytes)
 		return FALSE;
 	for (size_t i = 0; i < size_bytes; i++)
 		ret_bytes[i] = (uint8_t)(g_ascii_xdigit_value(text[2 * i]) << 4 |
@@ -113,14 +112,16 @@ static X509_stack *certificates_load(const char *path, GError **error)
 	while ((certificate = PEM_read_bio_X509(file, NULL, NULL, NULL)) != NULL) {
 		if (sk_X509_num(stack) == KEYRING_CERTIFICATES_MAX) {
 			X509_free(certificate);
-			failure_set(error, FAULT_KEY_UNREADABLE, "%s holds more than %d certificates",
-				    path, KEYRING_CERTIFICATES_MAX);
+			failure_set(error, FAULT_KEY_UNREADABLE,
+				    "%s holds more than %d certificates", path,
+				    KEYRING_CERTIFICATES_MAX);
 			return NULL;
 		}
 		sk_X509_push(stack, certificate);
 	}
 	if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
-		failure_set(error, FAULT_KEY_UNREADABLE, "%s is damaged: %s", path, openssl_reason());
+		failure_set(error, FAULT_KEY_UNREADABLE, "%s is damaged: %s", path,
+			    openssl_reason());
 		return NULL;
 	}
 	ERR_clear_error();
@@ -164,19 +165,18 @@ GBytes *crypto_cms_sign(const uint8_t *bytes, size_t size_bytes, const char *key
 	signer = sk_X509_shift(chain);
 	if (signer == NULL || !is_for_code_signing(signer)) {
 		failure_set(error, signer == NULL ? FAULT_KEY_UNREADABLE : FAULT_SIGNATURE_PURPOSE,
-			    signer == NULL ? "%s holds no certificate" :
-					     "the certificate %s is not for code signing",
+			    signer == NULL ? "%s holds no certificate"
+					   : "the certificate %s is not for code signing",
 			    certificate);
 		return NULL;
 	}
 	if (key_file != NULL)
-		private = PEM_read_bio_PrivateKey(key_file, NULL, NULL, NULL);
+	private = PEM_read_bio_PrivateKey(key_file, NULL, NULL, NULL);
 	if (private == NULL) {
 		failure_set(error, FAULT_KEY_UNREADABLE, "cannot read the private key %s", key);
 		return NULL;
 	}
-	cms = CMS_sign(signer, private, chain, content,
-		       CMS_DETACHED | CMS_BINARY | CMS_NOSMIMECAP);
+	cms = CMS_sign(signer, private, chain, content, CMS_DETACHED | CMS_BINARY | CMS_NOSMIMECAP);
 	der_size = cms != NULL ? i2d_CMS_ContentInfo(cms, &der) : -1;
 	if (der_size < 0) {
 		failure_set(error, FAULT_KEY_UNREADABLE, "cannot sign with %s: %s", key,
@@ -232,12 +232,12 @@ static X509_STORE *keyring_load(const char *path, GError **error)
 		failure_set(error, FAULT_KEYRING_MISSING, "the keyring %s does not exist", path);
 		return NULL;
 	}
-	if (g_file_test(path, G_FILE_TEST_IS_DIR) ?
-		    !keyring_add_folder(store, path, &count, error) :
-		    !keyring_add_file(store, path, &count, error))
+	if (g_file_test(path, G_FILE_TEST_IS_DIR) ? !keyring_add_folder(store, path, &count, error)
+						  : !keyring_add_file(store, path, &count, error))
 		return NULL;
 	if (count == 0) {
-		failure_set(error, FAULT_KEYRING_MISSING, "the keyring %s holds no certificate", path);
+		failure_set(error, FAULT_KEYRING_MISSING, "the keyring %s holds no certificate",
+			    path);
 		return NULL;
 	}
 	/* The keyring's certificates are anchors as they stand, roots or not; purpose is checked by
@@ -306,13 +306,15 @@ static CMS_ContentInfo *cms_decode(const uint8_t *signature, size_t signature_si
 	cms = d2i_CMS_ContentInfo(NULL, &at, (long)signature_size);
 	if (cms == NULL || at != signature + signature_size ||
 	    OBJ_obj2nid(CMS_get0_type(cms)) != NID_pkcs7_signed || CMS_is_detached(cms) != 1) {
-		failure_set(error, FAULT_SIGNATURE_FORMAT, "the signature is no detached CMS signature");
+		failure_set(error, FAULT_SIGNATURE_FORMAT,
+			    "the signature is no detached CMS signature");
 		return NULL;
 	}
 	signers = sk_CMS_SignerInfo_num(CMS_get0_SignerInfos(cms));
 	if (signers < 1 || signers > SIGNERS_MAX) {
 		failure_set(error, signers < 1 ? FAULT_SIGNATURE_MISSING : FAULT_SIGNATURE_FORMAT,
-			    "the signature has %d signers, not 1 to %d", MAX(signers, 0), SIGNERS_MAX);
+			    "the signature has %d signers, not 1 to %d", MAX(signers, 0),
+			    SIGNERS_MAX);
 		return NULL;
 	}
 	return g_steal_pointer(&cms);
@@ -336,8 +338,8 @@ gboolean crypto_cms_verify(const uint8_t *bytes, size_t size_bytes, const uint8_
 	ERR_clear_error();
 	if (CMS_verify(cms, NULL, store, content, NULL, CMS_BINARY) != 1)
 		return failure_set(error, verify_fault(), "the signature does not verify: %s",
-				   verify_error != X509_V_OK ?
-					   X509_verify_cert_error_string(verify_error) :
-					   openssl_reason());
+				   verify_error != X509_V_OK
+					   ? X509_verify_cert_error_string(verify_error)
+					   : openssl_reason());
 	return signers_check(cms, ret_signers, error);
 }

@@ -8,8 +8,8 @@ static gboolean range_check(const struct disk *disk, uint64_t offset, size_t siz
 {
 	if (offset > disk->size_bytes || size_bytes > disk->size_bytes - offset)
 		return failure_set(error, FAULT_DISK_RANGE,
-				   "%zu bytes at %" G_GUINT64_FORMAT " lie outside of %s", size_bytes,
-				   offset, disk->name);
+				   "%zu bytes at %" G_GUINT64_FORMAT " lie outside of %s",
+				   size_bytes, offset, disk->name);
 	return TRUE;
 }
 

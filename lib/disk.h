@@ -29,7 +29,7 @@ struct disk_ops {
 struct disk {
 	const struct disk_ops *ops;
 	uint64_t size_bytes;
-	char *name;                     /* for messages; owned by the implementation */
+	char *name; /* for messages; owned by the implementation */
 };
 
 /* Each refuses what reaches outside of the disk with FAULT_DISK_RANGE. */
@@ -40,13 +40,13 @@ gboolean disk_write(struct disk *disk, uint64_t offset, const uint8_t *bytes, si
 gboolean disk_flush(struct disk *disk, GError **error);
 gboolean disk_read_medium(struct disk *disk, uint64_t offset, uint8_t *bytes, size_t size_bytes,
 			  GError **error);
-void disk_close(struct disk *disk);     /* NULL is fine */
+void disk_close(struct disk *disk); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Disk, disk_close)
 
 enum disk_mode {
 	DISK_READ_ONLY,
-	DISK_READ_WRITE,        /* a block device is opened exclusively: FAULT_DISK_BUSY if mounted */
-	DISK_SHARED_WRITE,      /* not exclusively: for the boot record only */
+	DISK_READ_WRITE,   /* a block device is opened exclusively: FAULT_DISK_BUSY if mounted */
+	DISK_SHARED_WRITE, /* not exclusively: for the boot record only */
 };
 
 /* A window of a file or block device; size 0 means up to its end. */

@@ -14,8 +14,8 @@
 struct disk_file {
 	struct disk disk;
 	int fd;
-	int medium_fd;          /* O_DIRECT, or -1 where the file system has none */
-	uint64_t start;         /* of the window */
+	int medium_fd;  /* O_DIRECT, or -1 where the file system has none */
+	uint64_t start; /* of the window */
 };
 
 static gboolean file_read_at(struct disk_file *file, int fd, uint64_t offset, uint8_t *bytes,
@@ -63,8 +63,8 @@ static gboolean file_write(struct disk *disk, uint64_t offset, const uint8_t *by
 			continue;
 		if (put <= 0)
 			return failure_set(error, FAULT_DISK_WRITE,
-					   "cannot write %s at %" G_GUINT64_FORMAT ": %s", disk->name,
-					   offset + done,
+					   "cannot write %s at %" G_GUINT64_FORMAT ": %s",
+					   disk->name, offset + done,
 					   put == 0 ? "nothing was taken" : g_strerror(errno));
 		done += (size_t)put;
 	}
@@ -127,7 +127,8 @@ static gboolean file_size(int fd, const char *path, uint64_t *ret_size, GError *
 		return TRUE;
 	}
 	if (!S_ISBLK(status.st_mode) || ioctl(fd, BLKGETSIZE64, ret_size) < 0)
-		return failure_set(error, FAULT_DISK_OPEN, "%s is no file and no block device", path);
+		return failure_set(error, FAULT_DISK_OPEN, "%s is no file and no block device",
+				   path);
 	return TRUE;
 }
 
@@ -160,8 +161,8 @@ struct disk *disk_open_file(const char *path, enum disk_mode mode, uint64_t offs
 		return NULL;
 	}
 	if (offset > whole || size_bytes > whole - offset) {
-		failure_set(error, FAULT_DISK_RANGE, "%s has only %" G_GUINT64_FORMAT " bytes", path,
-			    whole);
+		failure_set(error, FAULT_DISK_RANGE, "%s has only %" G_GUINT64_FORMAT " bytes",
+			    path, whole);
 		(void)close(file->fd); /* nothing was written */
 		return NULL;
 	}

@@ -6,11 +6,11 @@
 
 #include "fault.h"
 
-enum { FAILED_MAX = 64 };       /* the oldest ones are forgotten */
+enum { FAILED_MAX = 64 }; /* the oldest ones are forgotten */
 
 struct failed {
 	char *version;
-	char *root_hash;        /* hex */
+	char *root_hash; /* hex */
 	fault why;
 	char *reason;
 	gint64 time_us;

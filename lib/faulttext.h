@@ -7,9 +7,9 @@
 
 struct faulttext {
 	uint32_t number;
-	const char *name;               /* stable, e.g. "SLOT_EMPTY" */
-	const char *sentence;           /* what is wrong, no full stop */
-	const char *advice;             /* what to do, may be "" */
+	const char *name;     /* stable, e.g. "SLOT_EMPTY" */
+	const char *sentence; /* what is wrong, no full stop */
+	const char *advice;   /* what to do, may be "" */
 };
 
 extern const struct faulttext FAULTTEXT_TABLE[];

@@ -13,32 +13,32 @@
 
 #include "fault.h"
 
-enum { HEALTH_OUTPUT_MAX = 4096 };      /* bytes kept of each check's output */
+enum { HEALTH_OUTPUT_MAX = 4096 }; /* bytes kept of each check's output */
 
 struct health_check {
 	char *name;
 	gboolean required;
 	gboolean passed;
-	fault why;              /* FAULT_OK, FAULT_HEALTH_REQUIRED (exit status), _TIMEOUT, _RUN */
-	int exit_status;        /* of the last run; -1: killed or not started */
+	fault why;       /* FAULT_OK, FAULT_HEALTH_REQUIRED (exit status), _TIMEOUT, _RUN */
+	int exit_status; /* of the last run; -1: killed or not started */
 	unsigned runs;
 	unsigned duration_ms;
-	char *output;           /* the last HEALTH_OUTPUT_MAX bytes of both outputs, UTF-8 */
+	char *output; /* the last HEALTH_OUTPUT_MAX bytes of both outputs, UTF-8 */
 };
 
 struct health_result {
-	GPtrArray *checks;      /* of struct health_check */
-	gboolean healthy;       /* every required check passed */
-	fault why;              /* FAULT_OK or of the first required check that failed */
-	char *reason;           /* one sentence for status: check "network" failed: exit status 1 */
+	GPtrArray *checks; /* of struct health_check */
+	gboolean healthy;  /* every required check passed */
+	fault why;         /* FAULT_OK or of the first required check that failed */
+	char *reason;      /* one sentence for status: check "network" failed: exit status 1 */
 };
 typedef struct health_result HealthResult; /* for g_autoptr() only */
 
 struct health_options {
-	char **folders;         /* NULL-terminated, later ones mask earlier ones */
+	char **folders; /* NULL-terminated, later ones mask earlier ones */
 	unsigned timeout_s;
 	unsigned retries;
-	gboolean trust_owner;   /* tests: accept files of the calling user instead of root */
+	gboolean trust_owner; /* tests: accept files of the calling user instead of root */
 };
 
 /* NULL only if cancelled or a folder is refused; no checks at all is healthy. */

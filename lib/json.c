@@ -50,7 +50,8 @@ const char *json_get_text(const struct json_reader *reader, json_t *object, cons
 	    json_string_length(value) <= max && is_printable(json_string_value(value)))
 		return json_string_value(value);
 	failure_set(reader->error, (fault)reader->code,
-		    "%s: \"%s\" is missing or no text of 1 to %zu characters", reader->what, key, max);
+		    "%s: \"%s\" is missing or no text of 1 to %zu characters", reader->what, key,
+		    max);
 	return NULL;
 }
 
@@ -61,9 +62,10 @@ gboolean json_get_number(const struct json_reader *reader, json_t *object, const
 
 	if (!json_is_integer(value) || json_integer_value(value) < 0 ||
 	    (uint64_t)json_integer_value(value) > max)
-		return failure_set(reader->error, (fault)reader->code,
-				   "%s: \"%s\" is missing or no number from 0 to %" G_GUINT64_FORMAT,
-				   reader->what, key, max);
+		return failure_set(
+			reader->error, (fault)reader->code,
+			"%s: \"%s\" is missing or no number from 0 to %" G_GUINT64_FORMAT,
+			reader->what, key, max);
 	*ret_number = (uint64_t)json_integer_value(value);
 	return TRUE;
 }

@@ -62,8 +62,8 @@ static gboolean partition_match(const struct layout *layout, blkid_partition par
 	const char *type = blkid_partition_get_type_string(partition);
 
 	for (unsigned i = 0; i < count; i++)
-		if (g_strcmp0(label, wanted[i].label) == 0 &&
-		    type != NULL && g_ascii_strcasecmp(type, wanted[i].type) == 0)
+		if (g_strcmp0(label, wanted[i].label) == 0 && type != NULL &&
+		    g_ascii_strcasecmp(type, wanted[i].type) == 0)
 			return part_take(layout, partition, wanted[i].part, error);
 	return TRUE;
 }
@@ -85,8 +85,8 @@ static gboolean layout_read(struct layout *layout, blkid_partlist list, GError *
 	for (unsigned i = 0; i < G_N_ELEMENTS(wanted); i++)
 		if (wanted[i].part->path == NULL)
 			return failure_set(error, FAULT_PART_MISSING,
-					   "%s has no partition labelled %s of type %s", layout->disk,
-					   wanted[i].label, wanted[i].type);
+					   "%s has no partition labelled %s of type %s",
+					   layout->disk, wanted[i].label, wanted[i].type);
 	return TRUE;
 }
 

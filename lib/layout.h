@@ -8,8 +8,8 @@
 #include "slot.h"
 
 struct layout_part {
-	char *path;             /* device node of the partition, or the file that holds the disk */
-	uint64_t offset;        /* of the window in a file; 0 for a device node */
+	char *path;      /* device node of the partition, or the file that holds the disk */
+	uint64_t offset; /* of the window in a file; 0 for a device node */
 	uint64_t size_bytes;
 };
 
@@ -21,7 +21,7 @@ struct layout {
 };
 typedef struct layout Layout; /* for g_autoptr() only */
 
-/* `disk` is a whole-disk device or a file. FAULT_PART_TABLE, _MISSING, _TWICE name what is wrong. */
+/* `disk` is a whole-disk device or a file. FAULT_PART_TABLE, _MISSING, _TWICE say what is wrong. */
 struct layout *layout_find(const char *disk, GError **error);
 void layout_free(struct layout *layout);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Layout, layout_free)

@@ -110,9 +110,10 @@ struct machine *machine_open(const struct config *config, GError **error)
 	machine->boot = bootinfo_read(config->run_dir, config->efivars_dir);
 	disk = config->disk != NULL ? config->disk : machine->boot->disk;
 	if (disk == NULL) {
-		failure_set(error, FAULT_PART_MISSING,
-			    "it is not known which disk the slots are on: the machine was not booted "
-			    "from one, and the configuration names none");
+		failure_set(
+			error, FAULT_PART_MISSING,
+			"it is not known which disk the slots are on: the machine was not booted "
+			"from one, and the configuration names none");
 		return NULL;
 	}
 	machine->layout = layout_find(disk, error);
@@ -250,7 +251,8 @@ static gboolean slot_check_content(struct machine *machine, unsigned slot, GErro
 	if (!machine_record_load(machine, &rec, &lost, error))
 		return FALSE;
 	if (rec.table.slots[slot].state == SLOT_EMPTY)
-		return failure_set(error, FAULT_SLOT_EMPTY, "slot %s is empty", machine_slot_name(slot));
+		return failure_set(error, FAULT_SLOT_EMPTY, "slot %s is empty",
+				   machine_slot_name(slot));
 	store = slotstore_read(&machine->layout->boot[slot], error);
 	if (store == NULL)
 		return FALSE;
@@ -298,7 +300,7 @@ static gboolean failed_change(struct machine *machine, unsigned slot, fault why,
 	if (list == NULL)
 		return FALSE;
 	if (store == NULL)
-		return TRUE;            /* without a header there is no release to speak of */
+		return TRUE; /* without a header there is no release to speak of */
 	root_hash = crypto_hex(store->head.root_hash, SLOT_HASH_SIZE);
 	if (why != FAULT_OK)
 		failed_add(list, store->head.version, root_hash, why, reason);
@@ -314,11 +316,12 @@ gboolean machine_mark_good(struct machine *machine, unsigned slot, GError **erro
 	       failed_change(machine, slot, FAULT_OK, NULL, error);
 }
 
-gboolean machine_mark_bad(struct machine *machine, unsigned slot, const char *reason, GError **error)
+gboolean machine_mark_bad(struct machine *machine, unsigned slot, const char *reason,
+			  GError **error)
 {
 	return record_change(machine, step_bad, slot, FAULT_MARKED_BAD, error) &&
 	       failed_change(machine, slot, FAULT_MARKED_BAD,
-			     reason != NULL && reason[0] != '\0' ? reason :
-								   fault_sentence(FAULT_MARKED_BAD),
+			     reason != NULL && reason[0] != '\0' ? reason
+								 : fault_sentence(FAULT_MARKED_BAD),
 			     error);
 }

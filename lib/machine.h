@@ -16,38 +16,38 @@
 typedef struct machine Machine; /* for g_autoptr() only */
 
 enum machine_running {
-	MACHINE_RUNNING_UNKNOWN = SLOT_NONE,    /* not booted from a slot, e.g. an installer */
+	MACHINE_RUNNING_UNKNOWN = SLOT_NONE, /* not booted from a slot, e.g. an installer */
 };
 
 /* What is known of one slot. Strings are owned by the status; NULL where nothing is known. */
 struct machine_slot {
-	struct slot slot;               /* from the boot record */
-	char *version;                  /* from the boot partition's header */
-	char *root_hash;                /* hex */
+	struct slot slot; /* from the boot record */
+	char *version;    /* from the boot partition's header */
+	char *root_hash;  /* hex */
 	gboolean running;
-	char *reason;                   /* why it is bad, in a sentence */
+	char *reason; /* why it is bad, in a sentence */
 };
 
 struct machine_status {
 	struct machine_slot slots[SLOT_COUNT];
-	unsigned running;               /* SLOT_A, SLOT_B or MACHINE_RUNNING_UNKNOWN */
-	fault record_fault;             /* FAULT_OK, FAULT_BOOTREC_LOST, FAULT_BOOTREC_LATER */
-	gboolean committed;             /* the running release is good */
-	unsigned next;                  /* what the next boot will start, or SLOT_NONE */
+	unsigned running;   /* SLOT_A, SLOT_B or MACHINE_RUNNING_UNKNOWN */
+	fault record_fault; /* FAULT_OK, FAULT_BOOTREC_LOST, FAULT_BOOTREC_LATER */
+	gboolean committed; /* the running release is good */
+	unsigned next;      /* what the next boot will start, or SLOT_NONE */
 	enum slot_reason next_reason;
-	fault boot_fault;               /* what azboot met at this boot */
-	char *boot_reason;              /* why azboot chose the running slot, its own words; may be NULL */
-	guint64 boot_time_us;           /* azboot, from entry to handing over; 0: unknown */
-	GPtrArray *failed;              /* of struct failed (failed.h), newest last */
-	char *pcr11;                    /* hex SHA-256 bank now, NULL without a TPM */
-	char *pcr11_predicted;          /* hex, from the running release's manifest; may be NULL */
+	fault boot_fault;      /* what azboot met at this boot */
+	char *boot_reason;     /* why azboot chose the running slot, its own words; may be NULL */
+	guint64 boot_time_us;  /* azboot, from entry to handing over; 0: unknown */
+	GPtrArray *failed;     /* of struct failed (failed.h), newest last */
+	char *pcr11;           /* hex SHA-256 bank now, NULL without a TPM */
+	char *pcr11_predicted; /* hex, from the running release's manifest; may be NULL */
 };
 typedef struct machine_status MachineStatus; /* for g_autoptr() only */
 
 struct machine_progress {
-	const char *step;               /* "verify", "download", "write", "read back", ...: static */
+	const char *step; /* "verify", "download", "write", "read back", ...: static */
 	guint64 done_bytes;
-	guint64 total_bytes;            /* 0: unknown */
+	guint64 total_bytes; /* 0: unknown */
 };
 typedef void (*machine_progress_func)(const struct machine_progress *progress, gpointer user_data);
 
@@ -58,15 +58,15 @@ struct machine_install {
 	gboolean activate;              /* make it the next boot, after it is staged */
 	machine_progress_func progress; /* called from the calling thread; may be NULL */
 	gpointer user_data;
-	GCancellable *cancellable;      /* may be NULL */
+	GCancellable *cancellable; /* may be NULL */
 };
 
-struct machine_installed {              /* what an install did; free strings with _clear */
+struct machine_installed { /* what an install did; free strings with _clear */
 	unsigned slot;
 	char *version;
-	guint64 fetched_bytes;          /* read from the bundle */
-	guint64 copied_bytes;           /* taken from the running slot */
-	guint64 kept_bytes;             /* already right in the target slot */
+	guint64 fetched_bytes; /* read from the bundle */
+	guint64 copied_bytes;  /* taken from the running slot */
+	guint64 kept_bytes;    /* already right in the target slot */
 	guint64 written_bytes;
 };
 void machine_installed_clear(struct machine_installed *installed);
@@ -91,9 +91,9 @@ gboolean machine_mark_bad(struct machine *machine, unsigned slot, const char *re
 
 /* What to do after the health checks of this boot. */
 enum machine_verdict {
-	MACHINE_COMMITTED,              /* healthy; the running slot is good now */
-	MACHINE_REBOOT,                 /* not healthy, the reason is recorded: reboot now */
-	MACHINE_STAY,                   /* not healthy, but a reboot would lead nowhere better */
+	MACHINE_COMMITTED, /* healthy; the running slot is good now */
+	MACHINE_REBOOT,    /* not healthy, the reason is recorded: reboot now */
+	MACHINE_STAY,      /* not healthy, but a reboot would lead nowhere better */
 };
 /* Records the result of this boot's checks (also as state_dir/health.json) and decides. */
 gboolean machine_judge(struct machine *machine, const struct health_result *result,

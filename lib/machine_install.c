@@ -20,7 +20,7 @@ struct install {
 	unsigned target;
 	struct disk *boot;
 	struct disk *root;
-	struct slotstore *seed_store;   /* the running slot's, or NULL */
+	struct slotstore *seed_store; /* the running slot's, or NULL */
 	struct disk *seed_boot;
 	struct disk *seed_root;
 	struct converge_place seed_uki;
@@ -79,8 +79,8 @@ static gboolean release_check(struct install *install, GError **error)
 	if (manifest->update_from != NULL && running != NULL &&
 	    version_compare(running, manifest->update_from) < 0)
 		return failure_set(error, FAULT_MANIFEST_UPDATE_FROM,
-				   "version %s runs, and at least %s is needed to update to %s", running,
-				   manifest->update_from, manifest->version);
+				   "version %s runs, and at least %s is needed to update to %s",
+				   running, manifest->update_from, manifest->version);
 	return TRUE;
 }
 
@@ -102,8 +102,8 @@ static gboolean past_check(struct install *install, GError **error)
 	failed = failed_find(list, root_hash);
 	if (failed != NULL)
 		return failure_set(error, FAULT_RELEASE_FAILED_HERE,
-				   "version %s failed on this machine before: %s", manifest->version,
-				   failed->reason);
+				   "version %s failed on this machine before: %s",
+				   manifest->version, failed->reason);
 	return TRUE;
 }
 
@@ -129,10 +129,12 @@ static gboolean target_open(struct install *install, GError **error)
 	if (why != FAULT_OK)
 		return failure_set(error, why, "slot %s cannot be overwritten now",
 				   machine_slot_name(install->target));
-	install->boot = layout_open(&machine->layout->boot[install->target], DISK_READ_WRITE, error);
+	install->boot = layout_open(&machine->layout->boot[install->target], DISK_READ_WRITE,
+				    error);
 	if (install->boot == NULL)
 		return FALSE;
-	install->root = layout_open(&machine->layout->root[install->target], DISK_READ_WRITE, error);
+	install->root = layout_open(&machine->layout->root[install->target], DISK_READ_WRITE,
+				    error);
 	return install->root != NULL;
 }
 
@@ -141,8 +143,9 @@ static void seeds_open(struct install *install)
 {
 	const struct layout *layout = install->machine->layout;
 	const unsigned running = install->machine->boot->running;
-	const struct manifest *manifest =
-		install->seed_store != NULL ? install->seed_store->manifest : NULL;
+	const struct manifest *manifest = install->seed_store != NULL
+						  ? install->seed_store->manifest
+						  : NULL;
 
 	if (manifest == NULL)
 		return;
@@ -172,7 +175,8 @@ static gboolean places_init(struct install *install, GError **error)
 				g_bytes_get_size(install->bundle->signature));
 	if (needed > install->boot->size_bytes || manifest->uki.size_bytes > BOOTHEAD_UKI_MAX)
 		return failure_set(error, FAULT_PART_SMALL,
-				   "%s has %" G_GUINT64_FORMAT " bytes, the UKI needs %" G_GUINT64_FORMAT,
+				   "%s has %" G_GUINT64_FORMAT
+				   " bytes, the UKI needs %" G_GUINT64_FORMAT,
 				   install->boot->name, install->boot->size_bytes, needed);
 	install->uki.payload = "uki";
 	install->image.payload = "root";
@@ -195,8 +199,8 @@ static gboolean install_check(struct install *install, struct source *source, GE
 		return FALSE;
 	install->manifest = install->bundle->manifest;
 	if (machine->boot->running != MACHINE_RUNNING_UNKNOWN)
-		install->seed_store =
-			slotstore_read(&machine->layout->boot[machine->boot->running], NULL);
+		install->seed_store = slotstore_read(&machine->layout->boot[machine->boot->running],
+						     NULL);
 	return release_check(install, error) && past_check(install, error) &&
 	       target_open(install, error) && places_init(install, error);
 }
@@ -248,9 +252,8 @@ static void install_tell(const struct install *install, const struct source *sou
 
 static struct source *source_open(const struct machine_install *options, GError **error)
 {
-	return options->url != NULL ?
-		       source_open_http(options->url, options->cancellable, error) :
-		       source_open_fd(options->fd, options->cancellable, error);
+	return options->url != NULL ? source_open_http(options->url, options->cancellable, error)
+				    : source_open_fd(options->fd, options->cancellable, error);
 }
 
 gboolean machine_install(struct machine *machine, const struct machine_install *options,
@@ -268,5 +271,6 @@ gboolean machine_install(struct machine *machine, const struct machine_install *
 	if (done)
 		install_tell(&install, source, ret_installed);
 	install_done(&install);
-	return done && (!options->activate || machine_activate(machine, ret_installed->slot, error));
+	return done &&
+	       (!options->activate || machine_activate(machine, ret_installed->slot, error));
 }

@@ -11,22 +11,23 @@ enum { HEALTH_FILE_MAX = 4 * 1024 * 1024 };
 
 static json_t *check_encode(const struct health_check *check)
 {
-	return json_pack("{s:s, s:b, s:b, s:i, s:i, s:i, s:i, s:s}", "name", check->name, "required",
-			 check->required, "passed", check->passed, "fault", (int)check->why,
-			 "exit_status", check->exit_status, "runs", (int)check->runs, "duration_ms",
-			 (int)check->duration_ms, "output", check->output != NULL ? check->output : "");
+	return json_pack("{s:s, s:b, s:b, s:i, s:i, s:i, s:i, s:s}", "name", check->name,
+			 "required", check->required, "passed", check->passed, "fault",
+			 (int)check->why, "exit_status", check->exit_status, "runs",
+			 (int)check->runs, "duration_ms", (int)check->duration_ms, "output",
+			 check->output != NULL ? check->output : "");
 }
 
 static char *result_encode(const struct machine *machine, const struct health_result *result)
 {
-	g_autoptr(JsonValue) object =
-		json_pack("{s:i, s:s, s:b, s:i, s:s*, s:I, s:s*, s:[]}", "format", 1, "slot",
-			  machine->boot->running == MACHINE_RUNNING_UNKNOWN ?
-				  "unknown" :
-				  machine_slot_name(machine->boot->running),
-			  "healthy", result->healthy, "fault", (int)result->why, "reason",
-			  result->reason, "time_us", (json_int_t)g_get_real_time(), "root_hash",
-			  machine->boot->root_hash, "checks");
+	g_autoptr(JsonValue) object = json_pack(
+		"{s:i, s:s, s:b, s:i, s:s*, s:I, s:s*, s:[]}", "format", 1, "slot",
+		machine->boot->running == MACHINE_RUNNING_UNKNOWN
+			? "unknown"
+			: machine_slot_name(machine->boot->running),
+		"healthy", result->healthy, "fault", (int)result->why, "reason", result->reason,
+		"time_us", (json_int_t)g_get_real_time(), "root_hash", machine->boot->root_hash,
+		"checks");
 	char *text;
 	char *copy;
 
@@ -46,7 +47,8 @@ char *machine_health_last(struct machine *machine, GError **error)
 	g_autofree char *text = NULL;
 	gsize size_bytes;
 
-	if (!g_file_get_contents(path, &text, &size_bytes, &cause) || size_bytes > HEALTH_FILE_MAX) {
+	if (!g_file_get_contents(path, &text, &size_bytes, &cause) ||
+	    size_bytes > HEALTH_FILE_MAX) {
 		failure_set(error, FAULT_STATE_FILE, "there is no health result: %s",
 			    cause != NULL ? cause->message : "the file is too large");
 		return NULL;
@@ -62,7 +64,7 @@ static gboolean judge_good(struct machine *machine, struct bootrec *rec, fault l
 	g_autofree char *root_hash = crypto_hex(slot->root_hash, SLOT_HASH_SIZE);
 	fault why;
 
-	/* Nothing to change is nothing to write: the record wears the medium at each boot anyway. */
+	/* Nothing to change is nothing to write: azboot writes the record at each boot anyway. */
 	if (slot->state != SLOT_GOOD || slot->failures > 0 || slot->fault != FAULT_OK ||
 	    rec->table.recovered || lost != FAULT_OK) {
 		why = slot_commit(&rec->table, running);
@@ -85,8 +87,8 @@ static gboolean judge_bad(struct machine *machine, struct bootrec *rec,
 	const unsigned running = machine->boot->running;
 	g_autoptr(Slotstore) store = slotstore_read(&machine->layout->boot[running], NULL);
 	g_autoptr(GPtrArray) list = failed_load(machine->config->state_dir, error);
-	g_autofree char *root_hash =
-		crypto_hex(rec->table.slots[running].root_hash, SLOT_HASH_SIZE);
+	g_autofree char *root_hash = crypto_hex(rec->table.slots[running].root_hash,
+						SLOT_HASH_SIZE);
 	const fault why = slot_note_fault(&rec->table, running, result->why);
 
 	if (list == NULL)
@@ -113,15 +115,16 @@ gboolean machine_judge(struct machine *machine, const struct health_result *resu
 	if (!state_write(machine->config->state_dir, "health.json", text, error))
 		return FALSE;
 	if (machine->boot->running == MACHINE_RUNNING_UNKNOWN)
-		return failure_set(error, FAULT_SLOT_UNKNOWN,
-				   "the machine was not booted from a slot: there is nothing to commit");
+		return failure_set(
+			error, FAULT_SLOT_UNKNOWN,
+			"the machine was not booted from a slot: there is nothing to commit");
 	if (!machine_record_load(machine, &rec, &lost, error))
 		return FALSE;
 	if (result->healthy) {
 		*ret_verdict = MACHINE_COMMITTED;
 		return judge_good(machine, &rec, lost, error);
 	}
-	*ret_verdict = slot_reboot_helps(&rec.table, machine->boot->running) ? MACHINE_REBOOT :
-										MACHINE_STAY;
+	*ret_verdict = slot_reboot_helps(&rec.table, machine->boot->running) ? MACHINE_REBOOT
+									     : MACHINE_STAY;
 	return judge_bad(machine, &rec, result, error);
 }

@@ -8,7 +8,7 @@
 #include "slotstore.h"
 
 struct machine {
-	const struct config *config;    /* borrowed */
+	const struct config *config; /* borrowed */
 	struct bootinfo *boot;
 	struct layout *layout;
 };

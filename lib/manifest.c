@@ -48,10 +48,11 @@ static gboolean image_decode(const struct json_reader *reader, json_t *object,
 	uint64_t blocks;
 
 	if (verity == NULL ||
-	    !json_get_number(reader, object, "size",
-			     VERITREE_DATA_BLOCKS_MAX * VERITREE_BLOCK_SIZE, &ret_image->size_bytes) ||
+	    !json_get_number(reader, object, "size", VERITREE_DATA_BLOCKS_MAX * VERITREE_BLOCK_SIZE,
+			     &ret_image->size_bytes) ||
 	    !json_get_number(reader, verity, "data_blocks", VERITREE_DATA_BLOCKS_MAX, &blocks) ||
-	    !hex_decode(reader, verity, "root_hash", ret_image->root_hash, VERITREE_HASH_SIZE, NULL) ||
+	    !hex_decode(reader, verity, "root_hash", ret_image->root_hash, VERITREE_HASH_SIZE,
+			NULL) ||
 	    !hex_decode(reader, verity, "uuid", superblock->uuid, VERITREE_UUID_SIZE, NULL) ||
 	    !hex_decode(reader, verity, "salt", superblock->salt, VERITREE_SALT_MAX,
 			&superblock->salt_size))
@@ -72,16 +73,16 @@ static gboolean identity_decode(const struct json_reader *reader, json_t *object
 	manifest->product = g_strdup(json_get_text(reader, object, "product", MANIFEST_NAME_MAX));
 	if (manifest->product == NULL)
 		return FALSE;
-	manifest->architecture =
-		g_strdup(json_get_text(reader, object, "architecture", MANIFEST_NAME_MAX));
+	manifest->architecture = g_strdup(
+		json_get_text(reader, object, "architecture", MANIFEST_NAME_MAX));
 	if (manifest->architecture == NULL)
 		return FALSE;
 	manifest->version = g_strdup(json_get_text(reader, object, "version", VERSION_SIZE_MAX));
 	if (manifest->version == NULL)
 		return FALSE;
 	if (json_object_get(object, "update_from") != NULL) {
-		manifest->update_from =
-			g_strdup(json_get_text(reader, object, "update_from", VERSION_SIZE_MAX));
+		manifest->update_from = g_strdup(
+			json_get_text(reader, object, "update_from", VERSION_SIZE_MAX));
 		if (manifest->update_from == NULL)
 			return FALSE;
 	}
@@ -104,7 +105,8 @@ static gboolean images_decode(const struct json_reader *reader, json_t *object,
 	if (uki == NULL || !image_decode(reader, root, &manifest->root) ||
 	    !image_decode(reader, uki, &manifest->uki))
 		return FALSE;
-	manifest->file_system = g_strdup(json_get_text(reader, root, "file_system", MANIFEST_NAME_MAX));
+	manifest->file_system = g_strdup(
+		json_get_text(reader, root, "file_system", MANIFEST_NAME_MAX));
 	if (manifest->file_system == NULL)
 		return FALSE;
 	if (json_object_get(uki, "pcr11_sha256") == NULL)
@@ -139,7 +141,8 @@ struct manifest *manifest_decode(const uint8_t *bytes, size_t size_bytes, GError
 			    "the manifest needs a reader of format %" G_GUINT64_FORMAT, format);
 		return NULL;
 	}
-	if (!identity_decode(&reader, object, manifest) || !images_decode(&reader, object, manifest))
+	if (!identity_decode(&reader, object, manifest) ||
+	    !images_decode(&reader, object, manifest))
 		return NULL;
 	return g_steal_pointer(&manifest);
 }
@@ -159,8 +162,8 @@ static json_t *image_encode(const struct manifest_image *image)
 char *manifest_encode(const struct manifest *manifest)
 {
 	g_autoptr(JsonValue) object = json_pack(
-		"{s:i, s:i, s:s, s:s, s:s, s:s*, s:I, s:I}", "format", MANIFEST_FORMAT, "format_min",
-		MANIFEST_FORMAT, "product", manifest->product, "architecture",
+		"{s:i, s:i, s:s, s:s, s:s, s:s*, s:I, s:I}", "format", MANIFEST_FORMAT,
+		"format_min", MANIFEST_FORMAT, "product", manifest->product, "architecture",
 		manifest->architecture, "version", manifest->version, "update_from",
 		manifest->update_from, "security_version", (json_int_t)manifest->security_version,
 		"time", (json_int_t)manifest->time_s);

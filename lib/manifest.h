@@ -11,28 +11,28 @@
 enum {
 	MANIFEST_SIZE_MAX = 64 * 1024,
 	MANIFEST_FORMAT = 1,
-	MANIFEST_NAME_MAX = 64,         /* characters of product, architecture, file system */
+	MANIFEST_NAME_MAX = 64, /* characters of product, architecture, file system */
 	MANIFEST_DEPTH_MAX = 16,
 };
 
 /* An image and its tree: the root image, the UKI. */
 struct manifest_image {
-	uint64_t size_bytes;            /* the last block is padded with zeros up to 4096 */
+	uint64_t size_bytes; /* the last block is padded with zeros up to 4096 */
 	struct veritree_superblock superblock;
 	uint8_t root_hash[VERITREE_HASH_SIZE];
 };
 
 struct manifest {
 	char *product;
-	char *architecture;             /* x86_64, aarch64 */
-	char *version;                  /* see version.h */
-	char *update_from;              /* lowest version that may update to it, or NULL */
+	char *architecture; /* x86_64, aarch64 */
+	char *version;      /* see version.h */
+	char *update_from;  /* lowest version that may update to it, or NULL */
 	uint64_t security_version;
-	uint64_t time_s;                /* of the build, since 1970 */
-	char *file_system;              /* of the root image */
+	uint64_t time_s;   /* of the build, since 1970 */
+	char *file_system; /* of the root image */
 	struct manifest_image root;
 	struct manifest_image uki;
-	char *pcr11_sha256;             /* hex: PCR 11 after systemd-stub, or NULL */
+	char *pcr11_sha256; /* hex: PCR 11 after systemd-stub, or NULL */
 };
 typedef struct manifest Manifest; /* for g_autoptr() only */
 

@@ -34,7 +34,8 @@ gboolean recstore_load(struct disk *disk, struct bootrec *ret_rec, GError **erro
 
 	if (why == FAULT_BOOTREC_LATER)
 		return failure_set(error, why,
-				   "the boot record on %s was written by a later release", disk->name);
+				   "the boot record on %s was written by a later release",
+				   disk->name);
 	if (why != FAULT_OK)
 		return failure_set(error, why, "neither copy of the boot record on %s is readable",
 				   disk->name);
@@ -68,7 +69,8 @@ gboolean recstore_save(struct disk *disk, struct bootrec *rec, GError **error)
 
 	if (why == FAULT_BOOTREC_LATER)
 		return failure_set(error, why,
-				   "the boot record on %s was written by a later release", disk->name);
+				   "the boot record on %s was written by a later release",
+				   disk->name);
 	if (why == FAULT_OK && current.sequence > rec->sequence)
 		rec->sequence = current.sequence;
 	rec->sequence++;

@@ -7,20 +7,20 @@
 #include "bytes.h"
 
 enum {
-	INDEXED_MAX = 1 << 21,          /* 8 GiB of image: 32 MiB of table */
-	CHUNK_BLOCKS = 16,              /* tree blocks read at once */
+	INDEXED_MAX = 1 << 21, /* 8 GiB of image: 32 MiB of table */
+	CHUNK_BLOCKS = 16,     /* tree blocks read at once */
 };
 
 struct seed_entry {
 	uint32_t key;
-	uint32_t block_plus_one;        /* 0: free */
+	uint32_t block_plus_one; /* 0: free */
 };
 
 struct seed {
 	struct seed_entry *entries;
 	uint32_t mask;
-	uint64_t count;                 /* data blocks */
-	uint32_t *keys;                 /* of the first INDEXED_MAX blocks */
+	uint64_t count; /* data blocks */
+	uint32_t *keys; /* of the first INDEXED_MAX blocks */
 	uint64_t key_count;
 };
 
@@ -35,7 +35,7 @@ static void seed_insert(struct seed *seed, uint32_t key, uint64_t block)
 
 	while (seed->entries[at].block_plus_one != 0) {
 		if (seed->entries[at].key == key)
-			return;                 /* an equal block is as good */
+			return; /* an equal block is as good */
 		at = (at + 1) & seed->mask;
 	}
 	seed->entries[at] = (struct seed_entry){ key, (uint32_t)block + 1 };
@@ -69,7 +69,7 @@ struct seed *seed_new(struct disk *disk, uint64_t offset, const struct veritree 
 	uint32_t room = 16;
 
 	if (tree->level_count == 0)
-		return g_steal_pointer(&seed);  /* a single block is not worth a seed */
+		return g_steal_pointer(&seed); /* a single block is not worth a seed */
 	seed->count = tree->data_blocks;
 	seed->key_count = MIN(seed->count, INDEXED_MAX);
 	while (room < 2 * seed->key_count)

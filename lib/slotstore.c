@@ -59,8 +59,8 @@ static gboolean range_write(struct disk *disk, uint64_t offset, const uint8_t *b
 	       disk_read_medium(disk, offset, back, padded, error);
 	if (done && memcmp(buffer, back, padded) != 0)
 		done = failure_set(error, FAULT_CONVERGE_READBACK,
-				   "%s at %" G_GUINT64_FORMAT " is not what was written", disk->name,
-				   offset);
+				   "%s at %" G_GUINT64_FORMAT " is not what was written",
+				   disk->name, offset);
 	g_aligned_free(buffer);
 	return done;
 }
@@ -72,9 +72,9 @@ gboolean slotstore_wipe(struct disk *disk, GError **error)
 	return range_write(disk, 0, ZERO, sizeof ZERO, error);
 }
 
-gboolean slotstore_finish(struct disk *disk, const struct manifest *manifest, GBytes *manifest_bytes,
-			  GBytes *signature, uint64_t uki_blocks, uint64_t staged_sequence,
-			  GError **error)
+gboolean slotstore_finish(struct disk *disk, const struct manifest *manifest,
+			  GBytes *manifest_bytes, GBytes *signature, uint64_t uki_blocks,
+			  uint64_t staged_sequence, GError **error)
 {
 	gsize manifest_size;
 	gsize signature_size;

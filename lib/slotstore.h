@@ -10,7 +10,7 @@
 
 struct slotstore {
 	struct boothead head;
-	struct manifest *manifest;      /* NULL where it cannot be read; its signature is not
+	struct manifest *manifest; /* NULL where it cannot be read; its signature is not
 					 * verified here: the kernel enforces what matters */
 };
 typedef struct slotstore Slotstore; /* for g_autoptr() only */
@@ -27,9 +27,9 @@ gboolean slotstore_wipe(struct disk *disk, GError **error);
 
 /* Writes manifest and signature behind the UKI's tree, flushes, then the header, flushes, and
  * reads all of them back. `uki_blocks` counts the UKI's data, superblock and tree. */
-gboolean slotstore_finish(struct disk *disk, const struct manifest *manifest, GBytes *manifest_bytes,
-			  GBytes *signature, uint64_t uki_blocks, uint64_t staged_sequence,
-			  GError **error);
+gboolean slotstore_finish(struct disk *disk, const struct manifest *manifest,
+			  GBytes *manifest_bytes, GBytes *signature, uint64_t uki_blocks,
+			  uint64_t staged_sequence, GError **error);
 
 /* Bytes that a boot partition needs for such a release. */
 uint64_t slotstore_size(uint64_t uki_blocks, size_t manifest_size, size_t signature_size);

@@ -64,9 +64,9 @@ static gboolean fd_take(struct source_fd *file, uint64_t offset, uint8_t *bytes,
 
 		if (file->source.forward_only && !fd_wait(file, error))
 			return FALSE;
-		got = file->source.forward_only ?
-			      read(file->fd, bytes + done, size_bytes - done) :
-			      pread(file->fd, bytes + done, size_bytes - done, (off_t)(offset + done));
+		got = file->source.forward_only ? read(file->fd, bytes + done, size_bytes - done)
+						: pread(file->fd, bytes + done, size_bytes - done,
+							(off_t)(offset + done));
 		if (got < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (got < 0)
@@ -74,7 +74,8 @@ static gboolean fd_take(struct source_fd *file, uint64_t offset, uint8_t *bytes,
 					   g_strerror(errno));
 		if (got == 0)
 			return failure_set(error, FAULT_BUNDLE_TRUNCATED,
-					   "the bundle ends at byte %" G_GUINT64_FORMAT, offset + done);
+					   "the bundle ends at byte %" G_GUINT64_FORMAT,
+					   offset + done);
 		done += (size_t)got;
 		file->source.fetched_bytes += (uint64_t)got;
 	}

@@ -18,17 +18,17 @@ struct source_ops {
 
 struct source {
 	const struct source_ops *ops;
-	char *name;                     /* for messages */
-	uint64_t position;              /* end of the last read */
-	uint64_t fetched_bytes;         /* taken in so far, with what was skipped over */
-	gboolean forward_only;          /* a pipe: offsets never go back */
-	GCancellable *cancellable;      /* may be NULL; owned */
+	char *name;                /* for messages */
+	uint64_t position;         /* end of the last read */
+	uint64_t fetched_bytes;    /* taken in so far, with what was skipped over */
+	gboolean forward_only;     /* a pipe: offsets never go back */
+	GCancellable *cancellable; /* may be NULL; owned */
 };
 typedef struct source Source; /* for g_autoptr() only */
 
 gboolean source_read(struct source *source, uint64_t offset, uint8_t *bytes, size_t size_bytes,
 		     GError **error);
-void source_close(struct source *source);       /* NULL is fine */
+void source_close(struct source *source); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Source, source_close)
 
 /* A file or a pipe. The descriptor is duplicated. */

@@ -14,9 +14,9 @@
 
 enum {
 	BUFFER_SIZE = 1024 * 1024,
-	SKIP_MAX = 256 * 1024,          /* cheaper to read over than to ask anew */
+	SKIP_MAX = 256 * 1024, /* cheaper to read over than to ask anew */
 	WAIT_MS = 200,
-	STALL_S = 60,                   /* without a byte: the transfer has failed */
+	STALL_S = 60, /* without a byte: the transfer has failed */
 	CONNECT_S = 30,
 	REDIRECTS_MAX = 3,
 };
@@ -24,15 +24,15 @@ enum {
 struct source_http {
 	struct source source;
 	char *url;
-	char *validator;                /* ETag or Last-Modified of the first answer */
+	char *validator; /* ETag or Last-Modified of the first answer */
 	CURLM *multi;
-	CURL *easy;                     /* the transfer, or NULL */
+	CURL *easy; /* the transfer, or NULL */
 	struct curl_slist *headers;
-	uint8_t *buffer;                /* BUFFER_SIZE */
-	size_t start;                   /* of what is in the buffer */
+	uint8_t *buffer; /* BUFFER_SIZE */
+	size_t start;    /* of what is in the buffer */
 	size_t end;
-	uint64_t asked;                 /* where this transfer started */
-	uint64_t offset;                /* in the bundle, of buffer[start] */
+	uint64_t asked;  /* where this transfer started */
+	uint64_t offset; /* in the bundle, of buffer[start] */
 	gboolean paused;
 	gboolean done;
 	CURLcode result;
@@ -195,7 +195,8 @@ static gboolean http_pump(struct source_http *http, GError **error)
 		int running = 0;
 
 		if (g_cancellable_is_cancelled(http->source.cancellable))
-			return failure_set(error, FAULT_CONVERGE_CANCELLED, "the job was cancelled");
+			return failure_set(error, FAULT_CONVERGE_CANCELLED,
+					   "the job was cancelled");
 		if (http->paused) {
 			http->paused = FALSE;
 			curl_easy_pause(http->easy, CURLPAUSE_CONT);
@@ -233,8 +234,8 @@ static gboolean http_take(struct source_http *http, uint8_t *bytes, size_t size_
 	return TRUE;
 }
 
-static gboolean http_read(struct source *source, uint64_t offset, uint8_t *bytes,
-			  size_t size_bytes, GError **error)
+static gboolean http_read(struct source *source, uint64_t offset, uint8_t *bytes, size_t size_bytes,
+			  GError **error)
 {
 	struct source_http *http = (struct source_http *)source;
 

@@ -27,7 +27,8 @@ static char *pcr_read(ESYS_CONTEXT *esys, unsigned pcr, GError **error)
 	if (result == TSS2_RC_SUCCESS && digests->count == 1)
 		hex = crypto_hex(digests->digests[0].buffer, digests->digests[0].size);
 	else
-		failure_set(error, FAULT_TPM_COMMAND, "the TPM does not tell PCR %u: 0x%x", pcr, result);
+		failure_set(error, FAULT_TPM_COMMAND, "the TPM does not tell PCR %u: 0x%x", pcr,
+			    result);
 	Esys_Free(selected);
 	Esys_Free(digests);
 	return hex;

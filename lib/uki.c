@@ -11,12 +11,12 @@
 
 enum {
 	SECTION_ENTRY_SIZE = 40,
-	SECTION_READ_DATA = 0x40000040,         /* initialized data, readable */
-	COFF_SECTION_COUNT = -24 + 6,           /* from the optional header */
+	SECTION_READ_DATA = 0x40000040, /* initialized data, readable */
+	COFF_SECTION_COUNT = -24 + 6,   /* from the optional header */
 	OPTIONAL_IMAGE_SIZE = 56,
 	OPTIONAL_HEADERS_SIZE = 60,
 	OPTIONAL_CHECKSUM = 64,
-	OPTIONAL_CERTIFICATES = 112 + 4 * 8,    /* data directory 4 */
+	OPTIONAL_CERTIFICATES = 112 + 4 * 8, /* data directory 4 */
 	ENTRY_RAW_POINTER = 20,
 };
 
@@ -57,8 +57,8 @@ GBytes *uki_section_get(GBytes *uki, const char *name, GError **error)
  * would not fit otherwise: only the sections' file offsets change, not one address. */
 static gboolean headers_grow(GByteArray *file, struct pe *pe, unsigned count, GError **error)
 {
-	const size_t table_end =
-		pe->section_table_offset + (size_t)(pe->section_count + count) * SECTION_ENTRY_SIZE;
+	const size_t table_end = pe->section_table_offset +
+				 (size_t)(pe->section_count + count) * SECTION_ENTRY_SIZE;
 	struct pe_section first;
 	uint32_t grow;
 
@@ -67,8 +67,8 @@ static gboolean headers_grow(GByteArray *file, struct pe *pe, unsigned count, GE
 		return TRUE;
 	grow = (uint32_t)align_up(table_end - pe->headers_size, pe->file_alignment);
 	if (pe->headers_size + grow > first.virtual_address)
-		return failure_set(error, FAULT_PE_ROOM, "the stub has no room for %u more sections",
-				   count);
+		return failure_set(error, FAULT_PE_ROOM,
+				   "the stub has no room for %u more sections", count);
 	for (unsigned i = 0; i < pe->section_count; i++) {
 		uint8_t *entry = file->data + pe->section_table_offset + i * SECTION_ENTRY_SIZE +
 				 ENTRY_RAW_POINTER;
@@ -134,7 +134,8 @@ static gboolean stub_check(const struct pe *pe, const struct uki_section *sectio
 
 	if (pe->file_alignment < 512 || pe->section_alignment < 512 || pe->section_count == 0 ||
 	    pe->section_count + count > PE_SECTIONS_MAX)
-		return failure_set(error, FAULT_PE_RANGE, "the stub's alignment or sections are odd");
+		return failure_set(error, FAULT_PE_RANGE,
+				   "the stub's alignment or sections are odd");
 	for (unsigned i = 0; i < count; i++)
 		total += g_bytes_get_size(sections[i].content);
 	if (total > G_MAXINT32)
@@ -196,15 +197,15 @@ static void pcr_extend(struct crypto_hasher *hasher, uint8_t pcr[static CRYPTO_H
 
 char *uki_pcr11(GBytes *uki, GError **error)
 {
-	/* In the order of measurement; from the stub version on that measures it. .pcrsig never is. */
+	/* In the order of measurement, with the first stub version that does it. .pcrsig never is. */
 	static const struct {
 		const char *name;
 		unsigned since;
 	} MEASURED[] = {
-		{ ".linux", 0 },     { ".osrel", 0 },     { ".cmdline", 0 }, { ".initrd", 0 },
-		{ ".ucode", 256 },   { ".splash", 0 },    { ".dtb", 0 },     { ".uname", 254 },
-		{ ".sbat", 254 },    { ".pcrpkey", 0 },   { ".profile", 257 }, { ".dtbauto", 257 },
-		{ ".hwids", 257 },   { ".efifw", 258 },
+		{ ".linux", 0 },   { ".osrel", 0 },   { ".cmdline", 0 },   { ".initrd", 0 },
+		{ ".ucode", 256 }, { ".splash", 0 },  { ".dtb", 0 },       { ".uname", 254 },
+		{ ".sbat", 254 },  { ".pcrpkey", 0 }, { ".profile", 257 }, { ".dtbauto", 257 },
+		{ ".hwids", 257 }, { ".efifw", 258 },
 	};
 	const unsigned version = stub_version(uki);
 	g_autoptr(CryptoHasher) hasher = crypto_hasher_new(NULL, 0);
@@ -215,8 +216,9 @@ char *uki_pcr11(GBytes *uki, GError **error)
 	if (!uki_decode(uki, &pe, &data, error))
 		return NULL;
 	if (version == 0) {
-		failure_set(error, FAULT_PE_SECTION, "the UKI is not made on systemd-stub: it has no "
-						     "readable .sdmagic section");
+		failure_set(error, FAULT_PE_SECTION,
+			    "the UKI is not made on systemd-stub: it has no "
+			    "readable .sdmagic section");
 		return NULL;
 	}
 	for (unsigned i = 0; i < G_N_ELEMENTS(MEASURED); i++) {

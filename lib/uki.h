@@ -9,7 +9,7 @@
 enum { UKI_SECTIONS_MAX = 16 };
 
 struct uki_section {
-	const char *name;       /* ".linux"; at most 8 characters */
+	const char *name; /* ".linux"; at most 8 characters */
 	GBytes *content;
 };
 

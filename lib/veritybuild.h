@@ -15,10 +15,10 @@ typedef gboolean (*veritybuild_sink)(gpointer user_data, uint64_t block,
 
 struct veritybuild {
 	const struct veritree *tree;
-	struct crypto_hasher *hasher;   /* borrowed; carries the salt */
-	veritybuild_sink sink;          /* NULL: only the root is wanted */
+	struct crypto_hasher *hasher; /* borrowed; carries the salt */
+	veritybuild_sink sink;        /* NULL: only the root is wanted */
 	gpointer user_data;
-	uint64_t count[VERITREE_LEVELS_MAX];    /* hashes given to each level so far */
+	uint64_t count[VERITREE_LEVELS_MAX]; /* hashes given to each level so far */
 	uint8_t open[VERITREE_LEVELS_MAX][VERITREE_BLOCK_SIZE];
 	uint8_t root[VERITREE_HASH_SIZE];
 };

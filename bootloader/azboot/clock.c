@@ -7,9 +7,9 @@
 #include "firmware.h"
 
 enum {
-	LEAF_TSC = 0x15,                /* Intel SDM volume 2, CPUID */
+	LEAF_TSC = 0x15, /* Intel SDM volume 2, CPUID */
 	LEAF_HYPERVISOR = 0x40000000,
-	LEAF_HYPERVISOR_TSC = 0x40000010,       /* EAX: kHz; VMware's, kept by KVM and QEMU */
+	LEAF_HYPERVISOR_TSC = 0x40000010, /* EAX: kHz; VMware's, kept by KVM and QEMU */
 	FEATURE_HYPERVISOR_BIT = 31,
 	MEASURE_US = 1000,
 };

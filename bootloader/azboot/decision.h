@@ -10,7 +10,7 @@
 struct decision {
 	unsigned slot;
 	enum slot_reason reason;
-	fault fault;                    /* met at this boot, before this slot was started */
+	fault fault; /* met at this boot, before this slot was started */
 	bool is_stored;
 	uint64_t floor;
 	uint64_t security_version;

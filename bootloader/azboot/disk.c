@@ -4,7 +4,7 @@
 #include "bytes.h"
 #include "firmware.h"
 
-enum { PATH_NODES_MAX = 64 };   /* firmware's answers are bounded, too */
+enum { PATH_NODES_MAX = 64 }; /* firmware's answers are bounded, too */
 
 static size_t node_size(const struct efi_device_path *node)
 {
@@ -131,8 +131,8 @@ static bool handle_fits(const struct disk *disk, efi_handle handle, const char *
 	void *info;
 
 	return path != NULL && disk_has(disk, path) &&
-	       !efi_failed(firmware->boot->handle_protocol(handle, &EFI_PARTITION_INFO_GUID,
-							   &info)) &&
+	       !efi_failed(
+		       firmware->boot->handle_protocol(handle, &EFI_PARTITION_INFO_GUID, &info)) &&
 	       info_fits(info, label, type);
 }
 

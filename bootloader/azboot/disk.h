@@ -13,14 +13,14 @@
 #include "fault.h"
 
 enum {
-	DISK_ALIGN = 4096,              /* offsets, sizes and buffers are multiples of it */
+	DISK_ALIGN = 4096, /* offsets, sizes and buffers are multiples of it */
 	DISK_GUID_SIZE = 16,
 };
 
 struct disk {
-	const struct efi_device_path *path;     /* starts with the disk's own path, */
-	size_t path_size_bytes;                 /* which is so long */
-	const uint8_t *esp_guid;                /* DISK_GUID_SIZE bytes: the partition of azboot */
+	const struct efi_device_path *path; /* starts with the disk's own path, */
+	size_t path_size_bytes;             /* which is so long */
+	const uint8_t *esp_guid;            /* DISK_GUID_SIZE bytes: the partition of azboot */
 };
 
 /* `io` is NULL if there is no such partition; reading and writing it then fails. */

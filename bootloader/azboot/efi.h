@@ -51,11 +51,11 @@ struct efi_device_path {
 };
 enum {
 	EFI_PATH_MEDIA = 4,
-	EFI_PATH_MEDIA_HARDDRIVE = 1,   /* 10.3.5.1 */
+	EFI_PATH_MEDIA_HARDDRIVE = 1, /* 10.3.5.1 */
 	EFI_PATH_END = 0x7f,
 	EFI_PATH_END_ENTIRE = 0xff,
 	EFI_HARDDRIVE_SIZE = 42,
-	EFI_HARDDRIVE_SIGNATURE = 24,   /* offset of the partition's GUID */
+	EFI_HARDDRIVE_SIGNATURE = 24, /* offset of the partition's GUID */
 	EFI_HARDDRIVE_SIGNATURE_TYPE = 41,
 	EFI_SIGNATURE_TYPE_GUID = 2,
 };
@@ -136,7 +136,7 @@ _Static_assert(offsetof(struct efi_partition_info, type_guid) == 16, "the GPT en
 
 /* TCG EFI Protocol Specification 1.0, 6.4 and 6.6: EFI_TCG2_PROTOCOL. */
 struct __attribute__((packed)) efi_tcg2_event {
-	uint32_t size_bytes;            /* of this struct and the event behind it */
+	uint32_t size_bytes; /* of this struct and the event behind it */
 	uint32_t header_size;
 	uint16_t header_version;
 	uint32_t pcr;

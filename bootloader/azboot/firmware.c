@@ -5,7 +5,7 @@
 #include "screen.h"
 
 /* UEFI 7.5: codes up to 0xffff are the firmware's own. */
-static const uint64_t WATCHDOG_CODE = 0x617a626f6f74;   /* "azboot" */
+static const uint64_t WATCHDOG_CODE = 0x617a626f6f74; /* "azboot" */
 
 enum { WATCHDOG_S = 180 };
 
@@ -21,7 +21,7 @@ _Noreturn void firmware_reset(void)
 {
 	firmware->runtime->reset_system(EFI_RESET_COLD, EFI_SUCCESS, 0, NULL);
 	for (;;)
-		;               /* UEFI 8.5.1: ResetSystem() does not return */
+		; /* UEFI 8.5.1: ResetSystem() does not return */
 }
 
 /* Safe, because the try was spent before anything that could fail. */

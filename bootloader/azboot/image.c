@@ -61,8 +61,8 @@ fault image_read(const struct partition *partition, const struct slot *slot,
 /* UEFI 7.4.1: a security violation may still give a handle, for whoever wants to ask the user. */
 static fault image_verify(struct image *image, efi_handle self, const struct partition *partition)
 {
-	const efi_status status = firmware->boot->load_image(
-		0, self, partition->path, image->bytes, image->size_bytes, &image->handle);
+	const efi_status status = firmware->boot->load_image(0, self, partition->path, image->bytes,
+							     image->size_bytes, &image->handle);
 
 	if (!efi_failed(status))
 		return FAULT_OK;

@@ -11,8 +11,8 @@ struct image {
 	uint8_t *bytes;
 	uint64_t size_bytes;
 	uint64_t page_count;
-	efi_handle handle;              /* NULL before image_load() */
-	uint64_t security_version;      /* after image_load() */
+	efi_handle handle;         /* NULL before image_load() */
+	uint64_t security_version; /* after image_load() */
 };
 
 /* Reads what the partition's header names. FAULT_BOOT_PARTITION, FAULT_BOOT_READ,

@@ -25,7 +25,7 @@ struct boot {
 	struct partition slots[SLOT_COUNT];
 	struct store store;
 	struct slot_table table;
-	fault fault;                    /* the last one met at this boot */
+	fault fault; /* the last one met at this boot */
 	bool is_stored;
 	uint64_t floor;
 };
@@ -173,7 +173,7 @@ static efi_status boot_give_up(const struct boot *boot)
 
 efi_status efi_main(efi_handle self, struct efi_system_table *table)
 {
-	static struct boot boot;        /* too large for a stack that firmware gives */
+	static struct boot boot; /* too large for a stack that firmware gives */
 	uint64_t start_us;
 
 	firmware = table;

@@ -24,7 +24,7 @@ enum {
 	TAG_HEADER_SIZE = 8,
 	EVENT_SIZE = 40,
 	EVENT_LAYOUT = 1,
-	EV_EVENT_TAG = 6,               /* TCG PC Client Platform Firmware Profile, 10.4.1 */
+	EV_EVENT_TAG = 6, /* TCG PC Client Platform Firmware Profile, 10.4.1 */
 	PCR = 5,
 	HEADER_SIZE = 14,
 	HEADER_VERSION = 1,
@@ -55,12 +55,12 @@ static void decision_encode(const struct decision *decision, uint8_t ret_bytes[s
 void measure_decision(const struct decision *decision)
 {
 	struct event event = { .header = {
-		.size_bytes = sizeof event,
-		.header_size = HEADER_SIZE,
-		.header_version = HEADER_VERSION,
-		.pcr = PCR,
-		.event_type = EV_EVENT_TAG,
-	} };
+				       .size_bytes = sizeof event,
+				       .header_size = HEADER_SIZE,
+				       .header_version = HEADER_VERSION,
+				       .pcr = PCR,
+				       .event_type = EV_EVENT_TAG,
+			       } };
 	struct efi_tcg2 *tcg2;
 	void *interface;
 

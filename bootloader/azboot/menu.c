@@ -13,7 +13,7 @@ unsigned menu_ask(const struct slot_table *table)
 	if (!screen_key(&key))
 		return SLOT_NONE;
 	while (screen_key(&key))
-		;               /* the key that opened the menu chooses nothing in it */
+		; /* the key that opened the menu chooses nothing in it */
 	screen_clear();
 	screen_text("azboot " AZUPDATE_VERSION "\n\n");
 	screen_slots(table);

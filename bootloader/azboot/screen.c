@@ -6,9 +6,8 @@
 
 enum { CHUNK = 64, KEY_POLL_US = 50000, ATTRIBUTE_LIGHTGRAY_ON_BLACK = 7 };
 
-static const char *const STATE_TEXT[SLOT_STATE_COUNT] = {
-	"empty", "staged, not activated", "on trial", "good", "bad"
-};
+static const char *const STATE_TEXT[SLOT_STATE_COUNT] = { "empty", "staged, not activated",
+							  "on trial", "good", "bad" };
 
 void screen_clear(void)
 {

@@ -9,8 +9,8 @@
 
 struct store {
 	struct partition partition;
-	struct bootrec rec;             /* as it stands on the disk */
-	unsigned copy;                  /* the copy it stands in */
+	struct bootrec rec; /* as it stands on the disk */
+	unsigned copy;      /* the copy it stands in */
 	bool is_writable;
 };
 

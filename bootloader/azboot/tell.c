@@ -51,7 +51,7 @@ static void variable_set_decimal(const struct efi_guid *vendor, const uint16_t *
 /* The first three fields of a GUID are little-endian numbers (UEFI appendix A). */
 static void guid_format(const uint8_t guid[static DISK_GUID_SIZE], char ret_text[static 37])
 {
-	static const uint8_t ORDER[DISK_GUID_SIZE] = { 3, 2, 1, 0, 5, 4,  7,  6,
+	static const uint8_t ORDER[DISK_GUID_SIZE] = { 3, 2, 1,  0,  5,  4,  7,  6,
 						       8, 9, 10, 11, 12, 13, 14, 15 };
 	static const char HEX[] = "0123456789abcdef";
 	unsigned out = 0;
@@ -68,7 +68,7 @@ static void guid_format(const uint8_t guid[static DISK_GUID_SIZE], char ret_text
 void tell_loader(const struct disk *disk, uint64_t start_us)
 {
 	char esp[37];
-	uint8_t features[8] = { 0 };    /* none of those that bootctl may ask a loader for */
+	uint8_t features[8] = { 0 }; /* none of those that bootctl may ask a loader for */
 
 	guid_format(disk->esp_guid, esp);
 	variable_set_text(&EFI_LOADER_GUID, u"LoaderInfo", "azboot " AZUPDATE_VERSION);

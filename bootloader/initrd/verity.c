@@ -50,7 +50,7 @@ fault verity_activate(const char *device, const char *name,
 	uuid_encode(superblock->uuid, uuid);
 	crypt_set_log_callback(NULL, verity_log, NULL);
 	status = crypt_init(&verity, device);
-	/* Without a header and without CRYPT_VERITY_CREATE_HASH, format only takes the parameters. */
+	/* Without a header and CRYPT_VERITY_CREATE_HASH, format only takes the parameters. */
 	if (status == 0)
 		status = crypt_format(verity, CRYPT_VERITY, NULL, NULL, uuid, NULL, 0, &parameters);
 	if (status == 0)

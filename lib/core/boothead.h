@@ -13,7 +13,7 @@
 enum {
 	BOOTHEAD_SIZE = 4096,
 	BOOTHEAD_FORMAT = 1,
-	BOOTHEAD_VERSION_SIZE = 64,     /* release version, NUL-terminated */
+	BOOTHEAD_VERSION_SIZE = 64, /* release version, NUL-terminated */
 	BOOTHEAD_MANIFEST_MAX = 64 * 1024,
 	BOOTHEAD_SIGNATURE_MAX = 64 * 1024,
 	BOOTHEAD_UKI_MAX = 512 * 1024 * 1024,
@@ -21,17 +21,17 @@ enum {
 
 /* Offsets are in bytes from the start of the partition, multiples of 4096. */
 struct boothead {
-	uint64_t staged_sequence;       /* the boot record's sequence when it was staged */
+	uint64_t staged_sequence; /* the boot record's sequence when it was staged */
 	uint64_t uki_offset;
-	uint64_t uki_size;              /* bytes, without the padding of the last block */
-	uint64_t tree_offset;           /* verity superblock of the UKI's tree, the tree behind it */
+	uint64_t uki_size;    /* bytes, without the padding of the last block */
+	uint64_t tree_offset; /* verity superblock of the UKI's tree, the tree behind it */
 	uint64_t manifest_offset;
 	uint32_t manifest_size;
 	uint64_t signature_offset;
 	uint32_t signature_size;
 	uint64_t security_version;
-	uint8_t root_hash[SLOT_HASH_SIZE];      /* of the root image */
-	uint8_t uki_root[SLOT_HASH_SIZE];       /* of the UKI's tree */
+	uint8_t root_hash[SLOT_HASH_SIZE]; /* of the root image */
+	uint8_t uki_root[SLOT_HASH_SIZE];  /* of the UKI's tree */
 	char version[BOOTHEAD_VERSION_SIZE];
 };
 

@@ -148,7 +148,7 @@ static void bootrec_encode_frame(uint8_t bytes[static BOOTREC_SIZE])
 	const bool is_kept = bootrec_check_frame(bytes) == FAULT_OK;
 
 	if (is_kept && bytes_load_u16(bytes + OFFSET_FORMAT) > BOOTREC_FORMAT)
-		return;                 /* a later writer's format, size and fields stay */
+		return; /* a later writer's format, size and fields stay */
 	if (!is_kept)
 		bytes_fill(bytes, 0, BOOTREC_SIZE);
 	bytes_copy(bytes, MAGIC, sizeof MAGIC);

@@ -12,9 +12,9 @@
 #include "slot.h"
 
 enum {
-	BOOTREC_SIZE = 4096,            /* of one copy */
+	BOOTREC_SIZE = 4096, /* of one copy */
 	BOOTREC_COPIES = 2,
-	BOOTREC_FORMAT = 1,             /* what this code writes and reads */
+	BOOTREC_FORMAT = 1, /* what this code writes and reads */
 };
 
 struct bootrec {

@@ -5,5 +5,4 @@
 /* Each program supplies this: hosted programs abort, the boot program resets the machine. */
 _Noreturn void check_failed(const char *condition, const char *file, unsigned line);
 
-#define check(condition) \
-	((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))
+#define check(condition) ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))

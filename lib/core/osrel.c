@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-enum { DIGITS_MAX = 18 };       /* any number of 18 digits fits 64 bits */
+enum { DIGITS_MAX = 18 }; /* any number of 18 digits fits 64 bits */
 
 /* Length of "FIELD=" if the line starts with it, else 0. */
 static size_t field_match(const uint8_t *line, size_t size_bytes, const char *field)
@@ -20,7 +20,8 @@ static void value_unquote(const uint8_t **value, size_t *size_bytes)
 {
 	const size_t size = *size_bytes;
 
-	if (size < 2 || ((*value)[0] != '"' && (*value)[0] != '\'') || (*value)[size - 1] != (*value)[0])
+	if (size < 2 || ((*value)[0] != '"' && (*value)[0] != '\'') ||
+	    (*value)[size - 1] != (*value)[0])
 		return;
 	(*value)++;
 	*size_bytes = size - 2;
@@ -55,7 +56,8 @@ fault osrel_security_version(const uint8_t *text, size_t size_bytes, uint64_t *r
 	size_t digits;
 	uint64_t version = 0;
 
-	if (osrel_find(text, size_bytes, "AZUPDATE_SECURITY_VERSION", &value, &digits) != FAULT_OK) {
+	if (osrel_find(text, size_bytes, "AZUPDATE_SECURITY_VERSION", &value, &digits) !=
+	    FAULT_OK) {
 		*ret_version = 0;
 		return FAULT_OK;
 	}

@@ -9,11 +9,11 @@
 enum {
 	DOS_SIZE = 64,
 	DOS_PE_OFFSET = 60,
-	COFF_SIZE = 24,                 /* signature and COFF header */
+	COFF_SIZE = 24, /* signature and COFF header */
 	COFF_MACHINE = 4,
 	COFF_SECTIONS = 6,
 	COFF_OPTIONAL_SIZE = 20,
-	OPTIONAL_SIZE_MIN = 112,        /* PE32+ up to the data directories */
+	OPTIONAL_SIZE_MIN = 112, /* PE32+ up to the data directories */
 	OPTIONAL_SECTION_ALIGNMENT = 32,
 	OPTIONAL_FILE_ALIGNMENT = 36,
 	OPTIONAL_HEADERS_SIZE = 60,
@@ -39,9 +39,9 @@ void pe_section_get(const struct pe *pe, const uint8_t *bytes, unsigned index,
 	ret_section->virtual_address = bytes_load_u32(entry + 12);
 	ret_section->file_size = bytes_load_u32(entry + 16);
 	ret_section->file_offset = bytes_load_u32(entry + 20);
-	ret_section->size_bytes = ret_section->virtual_size < ret_section->file_size ?
-					  ret_section->virtual_size :
-					  ret_section->file_size;
+	ret_section->size_bytes = ret_section->virtual_size < ret_section->file_size
+					  ? ret_section->virtual_size
+					  : ret_section->file_size;
 }
 
 fault pe_decode(const uint8_t *bytes, size_t size_bytes, struct pe *ret_pe)
@@ -65,7 +65,8 @@ fault pe_decode(const uint8_t *bytes, size_t size_bytes, struct pe *ret_pe)
 		return FAULT_PE_RANGE;
 	if (bytes_load_u16(bytes + pe.optional_offset) != OPTIONAL_MAGIC_PE32_PLUS)
 		return FAULT_PE_MAGIC;
-	pe.section_alignment = bytes_load_u32(bytes + pe.optional_offset + OPTIONAL_SECTION_ALIGNMENT);
+	pe.section_alignment = bytes_load_u32(bytes + pe.optional_offset +
+					      OPTIONAL_SECTION_ALIGNMENT);
 	pe.file_alignment = bytes_load_u32(bytes + pe.optional_offset + OPTIONAL_FILE_ALIGNMENT);
 	pe.headers_size = bytes_load_u32(bytes + pe.optional_offset + OPTIONAL_HEADERS_SIZE);
 	pe.section_table_offset = pe.optional_offset + (size_t)optional_size;

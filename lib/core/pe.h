@@ -9,28 +9,28 @@
 #include "fault.h"
 
 enum {
-	PE_SECTIONS_MAX = 96,           /* the Windows loader's own limit */
+	PE_SECTIONS_MAX = 96, /* the Windows loader's own limit */
 	PE_MACHINE_X86_64 = 0x8664,
 	PE_MACHINE_AARCH64 = 0xaa64,
 };
 
 struct pe_section {
-	char name[9];                   /* NUL-terminated */
+	char name[9]; /* NUL-terminated */
 	uint32_t virtual_address;
 	uint32_t virtual_size;
 	uint32_t file_offset;
 	uint32_t file_size;
-	uint32_t size_bytes;            /* content: the smaller of virtual and file size */
+	uint32_t size_bytes; /* content: the smaller of virtual and file size */
 };
 
 struct pe {
 	uint16_t machine;
 	unsigned section_count;
 	size_t section_table_offset;
-	uint32_t headers_size;          /* SizeOfHeaders */
+	uint32_t headers_size; /* SizeOfHeaders */
 	uint32_t section_alignment;
 	uint32_t file_alignment;
-	size_t optional_offset;         /* of the optional header */
+	size_t optional_offset; /* of the optional header */
 };
 
 /* FAULT_PE_MAGIC, FAULT_PE_RANGE. Every section's file range is inside the bytes afterwards. */

@@ -18,61 +18,61 @@ enum {
 	SLOT_TRIES_DEFAULT = 3,
 	SLOT_TRIES_MAX = 7,
 	SLOT_PRIORITY_MAX = 3,
-	SLOT_FAILURES_LIMIT = 3,        /* a good slot that failed so often in a row is passed over */
-	SLOT_FAILURES_MAX = 7,          /* where the count stops */
+	SLOT_FAILURES_LIMIT = 3, /* a good slot that failed so often in a row is passed over */
+	SLOT_FAILURES_MAX = 7,   /* where the count stops */
 	SLOT_HASH_SIZE = 32,
 };
 
 enum slot_state {
-	SLOT_EMPTY,     /* nothing installed, or an install is in progress */
-	SLOT_STAGED,    /* complete and verified, not chosen for booting yet */
-	SLOT_TRYING,    /* activated, has not proven itself yet */
-	SLOT_GOOD,      /* booted and was committed at least once */
-	SLOT_BAD,       /* spent its tries, or failed verification, or was marked */
+	SLOT_EMPTY,  /* nothing installed, or an install is in progress */
+	SLOT_STAGED, /* complete and verified, not chosen for booting yet */
+	SLOT_TRYING, /* activated, has not proven itself yet */
+	SLOT_GOOD,   /* booted and was committed at least once */
+	SLOT_BAD,    /* spent its tries, or failed verification, or was marked */
 	SLOT_STATE_COUNT
 };
 
 struct slot {
 	enum slot_state state;
-	uint8_t priority;               /* 0..SLOT_PRIORITY_MAX, the higher one is preferred */
-	uint8_t tries_left;             /* of a trying slot */
-	uint8_t failures;               /* boots in a row that never reached commit, of a good slot */
-	uint32_t fault;                 /* why it is bad or last failed, FAULT_OK if nothing is known */
+	uint8_t priority;   /* 0..SLOT_PRIORITY_MAX, the higher one is preferred */
+	uint8_t tries_left; /* of a trying slot */
+	uint8_t failures;   /* boots in a row that never reached commit, of a good slot */
+	uint32_t fault;     /* why it is bad or last failed, FAULT_OK if nothing is known */
 	uint64_t security_version;
 	uint8_t root_hash[SLOT_HASH_SIZE];
 };
 
 struct slot_table {
 	struct slot slots[SLOT_COUNT];
-	uint8_t once;                   /* slot to boot once, next, or SLOT_NONE */
-	uint8_t last;                   /* slot that was booted last, or SLOT_NONE */
-	uint32_t last_fault;            /* what the boot program met at the last boot */
-	uint64_t floor_request;         /* security version to raise the floor to, 0: leave it */
-	bool recovered;                 /* rebuilt from the slots' headers after both copies were lost */
+	uint8_t once;           /* slot to boot once, next, or SLOT_NONE */
+	uint8_t last;           /* slot that was booted last, or SLOT_NONE */
+	uint32_t last_fault;    /* what the boot program met at the last boot */
+	uint64_t floor_request; /* security version to raise the floor to, 0: leave it */
+	bool recovered;         /* rebuilt from the slots' headers after both copies were lost */
 };
 
 enum slot_reason {
-	SLOT_REASON_NONE,               /* nothing is bootable */
-	SLOT_REASON_ONCE,               /* one-shot choice */
-	SLOT_REASON_TRIAL,              /* activated release on trial */
-	SLOT_REASON_PREFERRED,          /* the good slot of highest priority */
-	SLOT_REASON_FALLBACK,           /* the preferred slot is bad or failing: the other one */
-	SLOT_REASON_LAST_RESORT,        /* all good slots keep failing: the one that failed least */
+	SLOT_REASON_NONE,        /* nothing is bootable */
+	SLOT_REASON_ONCE,        /* one-shot choice */
+	SLOT_REASON_TRIAL,       /* activated release on trial */
+	SLOT_REASON_PREFERRED,   /* the good slot of highest priority */
+	SLOT_REASON_FALLBACK,    /* the preferred slot is bad or failing: the other one */
+	SLOT_REASON_LAST_RESORT, /* all good slots keep failing: the one that failed least */
 	SLOT_REASON_COUNT
 };
 
 /* What to do next. The caller stores `table`, then starts slot `index`; in that order, so that a
  * power cut in between costs a try and never grants one. */
 struct slot_choice {
-	unsigned index;                 /* SLOT_NONE when nothing is bootable */
+	unsigned index; /* SLOT_NONE when nothing is bootable */
 	enum slot_reason reason;
 	struct slot_table table;
 };
 
 /* What the header of a boot partition says, when the boot record is lost. */
 struct slot_evidence {
-	bool complete;                  /* a valid header: the slot was staged to the end */
-	uint64_t staged_sequence;       /* the record's sequence when it was staged */
+	bool complete;            /* a valid header: the slot was staged to the end */
+	uint64_t staged_sequence; /* the record's sequence when it was staged */
 	uint64_t security_version;
 	uint8_t root_hash[SLOT_HASH_SIZE];
 };

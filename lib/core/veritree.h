@@ -15,7 +15,7 @@ enum {
 	VERITREE_BLOCK_SIZE = 4096,
 	VERITREE_HASH_SIZE = 32,
 	VERITREE_HASHES_PER_BLOCK = VERITREE_BLOCK_SIZE / VERITREE_HASH_SIZE,
-	VERITREE_LEVELS_MAX = 4,        /* 128^4 blocks are 1 TiB */
+	VERITREE_LEVELS_MAX = 4, /* 128^4 blocks are 1 TiB */
 	VERITREE_SALT_MAX = 256,
 	VERITREE_UUID_SIZE = 16,
 };
@@ -24,11 +24,11 @@ static const uint64_t VERITREE_DATA_BLOCKS_MAX = (uint64_t)1 << 24;
 
 struct veritree {
 	uint64_t data_blocks;
-	unsigned level_count;           /* 0 for a single data block, whose hash is the root */
-	uint64_t level_blocks[VERITREE_LEVELS_MAX];     /* level 0 holds the leaf hashes */
-	uint64_t level_start[VERITREE_LEVELS_MAX];      /* first block of the level */
-	uint64_t superblock;            /* its block number, equal to data_blocks */
-	uint64_t total_blocks;          /* data, superblock and tree */
+	unsigned level_count; /* 0 for a single data block, whose hash is the root */
+	uint64_t level_blocks[VERITREE_LEVELS_MAX]; /* level 0 holds the leaf hashes */
+	uint64_t level_start[VERITREE_LEVELS_MAX];  /* first block of the level */
+	uint64_t superblock;                        /* its block number, equal to data_blocks */
+	uint64_t total_blocks;                      /* data, superblock and tree */
 };
 
 struct veritree_superblock {

@@ -53,7 +53,8 @@ static int separator_compare(const char **a, const char **b, bool *ret_decided)
 			continue;
 		}
 		if ((**a == c) != (**b == c))
-			return **a == c ? STEPS[i].when_only_a_has_it : -STEPS[i].when_only_a_has_it;
+			return **a == c ? STEPS[i].when_only_a_has_it
+					: -STEPS[i].when_only_a_has_it;
 		if (**a == c) {
 			(*a)++;
 			(*b)++;

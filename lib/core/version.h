@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-enum { VERSION_SIZE_MAX = 63 };         /* characters, without the NUL */
+enum { VERSION_SIZE_MAX = 63 }; /* characters, without the NUL */
 
 /* 1 to VERSION_SIZE_MAX characters out of A-Z a-z 0-9 . _ ~ ^ + -, not starting with '.' or '-'. */
 bool version_is_valid(const char *version);

@@ -35,8 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 		if (bootrec_decode(again, &rec) != FAULT_OK)
 			__builtin_trap();
 	}
-	(void)boothead_decode(block, 1 << 20, &head);           /* only crashes count */
-	(void)veritree_superblock_decode(block, &superblock);   /* only crashes count */
+	(void)boothead_decode(block, 1 << 20, &head);         /* only crashes count */
+	(void)veritree_superblock_decode(block, &superblock); /* only crashes count */
 	return 0;
 }
 

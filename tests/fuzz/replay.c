@@ -54,8 +54,7 @@ static void mutant_run(const uint8_t *seed, size_t size_bytes)
 		const size_t from = random_next() % size_bytes;
 
 		if (random_next() % 4 == 0)
-			memmove(bytes + at, bytes + from,
-				size_bytes - (at > from ? at : from));
+			memmove(bytes + at, bytes + from, size_bytes - (at > from ? at : from));
 		else
 			bytes[at] = random_next() % 2 == 0 ? (uint8_t)random_next()
 							   : EDGES[random_next() % sizeof EDGES];

@@ -121,11 +121,11 @@ static void release_make(struct fixture *fixture, unsigned version, unsigned blo
 	g_file_set_contents(small, number, -1, NULL);
 	image_make(root, blocks, version);
 	fixture->bundle[version] = g_strdup_printf("%s/%u.azb", fixture->folder, version);
-	fixture_run(azbundle, "uki", "--stub", stub, "--linux", small, "--initrd", small, "--os-release", osrel,
-		    "--root", root, "--product", "test", "-o", uki, NULL);
+	fixture_run(azbundle, "uki", "--stub", stub, "--linux", small, "--initrd", small,
+		    "--os-release", osrel, "--root", root, "--product", "test", "-o", uki, NULL);
 	fixture_run(azbundle, "build", "--product", "test", "--version", number, "--root", root,
-		    "--uki", uki, "--key", key, "--cert", certificate, "-o", fixture->bundle[version],
-		    NULL);
+		    "--uki", uki, "--key", key, "--cert", certificate, "-o",
+		    fixture->bundle[version], NULL);
 }
 
 static char *folder_make(void)

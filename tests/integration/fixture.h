@@ -9,8 +9,8 @@
 
 struct fixture {
 	char *folder;
-	char *disk;             /* the disk image, version 1 in slot a, running */
-	char *bundle[4];        /* [1] to [3]: paths of three versions' bundles */
+	char *disk;      /* the disk image, version 1 in slot a, running */
+	char *bundle[4]; /* [1] to [3]: paths of three versions' bundles */
 	struct config config;
 };
 

@@ -13,7 +13,7 @@
 #include "fixture.h"
 
 static struct fixture *fixture;
-static char *pristine;          /* copy of the disk as it was made */
+static char *pristine; /* copy of the disk as it was made */
 
 static void disk_reset(void)
 {

@@ -13,7 +13,8 @@ static struct bootrec record_sample(uint64_t sequence)
 
 	bootrec_init(&rec);
 	rec.sequence = sequence;
-	rec.table.slots[SLOT_A] = (struct slot){ SLOT_GOOD, 2, 0, 1, 701, 0x0102030405060708, { 9 } };
+	rec.table.slots[SLOT_A] =
+		(struct slot){ SLOT_GOOD, 2, 0, 1, 701, 0x0102030405060708, { 9 } };
 	rec.table.slots[SLOT_B] = (struct slot){ SLOT_TRYING, 3, 2, 0, 0, 7, { 1, 2, 3 } };
 	rec.table.once = SLOT_B;
 	rec.table.last = SLOT_A;
@@ -83,7 +84,7 @@ static void test_later_formats(void)
 	uint8_t again[BOOTREC_SIZE];
 
 	bootrec_encode(&rec, bytes);
-	bytes_store_u16(bytes + 12, 2);         /* a later writer that we may read */
+	bytes_store_u16(bytes + 12, 2); /* a later writer that we may read */
 	bytes_store_u32(bytes + 16, 512);
 	bytes[300] = 0xab;
 	checksum_renew(bytes);
@@ -93,7 +94,7 @@ static void test_later_formats(void)
 	expect(again[300] == 0xab && again[12] == 2 && bytes_load_u32(again + 16) == 512);
 	expect(bootrec_decode(again, &rec) == FAULT_OK && rec.sequence == 6);
 
-	bytes_store_u16(bytes + 14, 2);         /* a later writer that we may not */
+	bytes_store_u16(bytes + 14, 2); /* a later writer that we may not */
 	checksum_renew(bytes);
 	expect(bootrec_decode(bytes, &back) == FAULT_BOOTREC_LATER);
 }
@@ -103,7 +104,8 @@ static void test_impossible_values(void)
 	static const struct {
 		unsigned offset;
 		uint8_t value;
-	} ROWS[] = { { 32, 2 }, { 33, 200 }, { 64, SLOT_STATE_COUNT }, { 65, 4 }, { 66, 8 }, { 131, 8 } };
+	} ROWS[] = { { 32, 2 }, { 33, 200 }, { 64, SLOT_STATE_COUNT },
+		     { 65, 4 }, { 66, 8 },   { 131, 8 } };
 	const struct bootrec rec = record_sample(5);
 	struct bootrec back;
 	uint8_t bytes[BOOTREC_SIZE];

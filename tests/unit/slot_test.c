@@ -16,9 +16,9 @@ static int oracle_merit(struct slot slot)
 	const bool trial = slot.state == SLOT_TRYING;
 
 	if (SCORE_BY_STATE[slot.state] == 0)
-		return -1;                              /* empty, staged and bad never boot */
+		return -1; /* empty, staged and bad never boot */
 	if (trial && slot.tries_left == 0)
-		return -1;                              /* out of tries */
+		return -1; /* out of tries */
 	if (trial || slot.failures <= 2)
 		return 100 + slot.priority;             /* by priority alone */
 	return (7 - slot.failures) * 4 + slot.priority; /* failing: the less often, the better */
@@ -60,8 +60,8 @@ static void expect_choice(const struct slot_table *table, unsigned excluded)
 
 	walked++;
 	if (choice.index != wanted)
-		printf("# a %d/%u/%u/%u b %d/%u/%u/%u once %u: %u, not %u\n",
-		       table->slots[0].state, table->slots[0].priority, table->slots[0].tries_left,
+		printf("# a %d/%u/%u/%u b %d/%u/%u/%u once %u: %u, not %u\n", table->slots[0].state,
+		       table->slots[0].priority, table->slots[0].tries_left,
 		       table->slots[0].failures, table->slots[1].state, table->slots[1].priority,
 		       table->slots[1].tries_left, table->slots[1].failures, table->once,
 		       choice.index, wanted);
@@ -85,7 +85,8 @@ static unsigned slots_all(struct slot *slots)
 	for (unsigned state = 0; state < SLOT_STATE_COUNT; state++)
 		for (unsigned priority = 0; priority <= SLOT_PRIORITY_MAX; priority++)
 			for (unsigned tries = 0; tries <= SLOT_TRIES_MAX; tries++)
-				for (unsigned failures = 0; failures <= SLOT_FAILURES_MAX; failures++)
+				for (unsigned failures = 0; failures <= SLOT_FAILURES_MAX;
+				     failures++)
 					slots[count++] = (struct slot){
 						.state = (enum slot_state)state,
 						.priority = (uint8_t)priority,

@@ -7,9 +7,9 @@
 
 static bool tap_failed;
 
-#define expect(condition)                                                             \
-	((condition) ? (void)0                                                        \
-		     : (void)(tap_failed = true,                                      \
+#define expect(condition)                                                                          \
+	((condition) ? (void)0                                                                     \
+		     : (void)(tap_failed = true,                                                   \
 			      printf("# %s:%d: not so: %s\n", __FILE__, __LINE__, #condition)))
 
 struct tap_case {
@@ -33,8 +33,8 @@ static inline int tap_run(const struct tap_case *cases, unsigned count)
 	return status;
 }
 
-#define TAP_MAIN(cases)                                                       \
-	int main(void)                                                        \
-	{                                                                     \
-		return tap_run(cases, sizeof(cases) / sizeof((cases)[0]));    \
+#define TAP_MAIN(cases)                                                                            \
+	int main(void)                                                                             \
+	{                                                                                          \
+		return tap_run(cases, sizeof(cases) / sizeof((cases)[0]));                         \
 	}

@@ -56,14 +56,18 @@ static void test_places(void)
 static void test_superblock(void)
 {
 	struct veritree_superblock superblock = {
-		.data_blocks = 99, .uuid = { 1, 2 }, .salt_size = 3, .salt = { 7, 8, 9 },
+		.data_blocks = 99,
+		.uuid = { 1, 2 },
+		.salt_size = 3,
+		.salt = { 7, 8, 9 },
 	};
 	struct veritree_superblock back;
 	uint8_t bytes[VERITREE_BLOCK_SIZE];
 
 	veritree_superblock_encode(&superblock, bytes);
 	expect(veritree_superblock_decode(bytes, &back) == FAULT_OK);
-	expect(back.data_blocks == 99 && back.salt_size == 3 && back.salt[2] == 9 && back.uuid[1] == 2);
+	expect(back.data_blocks == 99 && back.salt_size == 3 && back.salt[2] == 9 &&
+	       back.uuid[1] == 2);
 	for (unsigned byte = 0; byte < 72; byte++) {
 		const bool is_uuid = byte >= 16 && byte < 32;
 

@@ -12,9 +12,10 @@ static int sign(int value)
 static void test_rising(void)
 {
 	static const char *const RISING[] = {
-		"~", "", "1~rc1", "1", "1-1", "1^post1", "1.0", "1.0.1", "1.1", "9", "11",
-		"122.1", "123~rc1-1", "123", "123-a", "123-a.1", "123-1", "123-1.1", "123^post1",
-		"123.a-1", "123.1-1", "123a-1", "124-1",
+		"~",         "",        "1~rc1",   "1",       "1-1",   "1^post1",
+		"1.0",       "1.0.1",   "1.1",     "9",       "11",    "122.1",
+		"123~rc1-1", "123",     "123-a",   "123-a.1", "123-1", "123-1.1",
+		"123^post1", "123.a-1", "123.1-1", "123a-1",  "124-1",
 	};
 	const int count = sizeof RISING / sizeof RISING[0];
 
@@ -47,7 +48,8 @@ static void test_validity(void)
 	expect(!version_is_valid("1 2"));
 	expect(!version_is_valid("1/2"));
 	expect(version_is_valid("012345678901234567890123456789012345678901234567890123456789012"));
-	expect(!version_is_valid("0123456789012345678901234567890123456789012345678901234567890123"));
+	expect(!version_is_valid(
+		"0123456789012345678901234567890123456789012345678901234567890123"));
 }
 
 static const struct tap_case CASES[] = {

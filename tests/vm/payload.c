@@ -89,9 +89,9 @@ static void say_variables(void)
 {
 	static const uint16_t *const OURS[] = { u"AzbootSlot", u"AzbootReason", u"AzbootFault",
 						u"AzbootStored", u"AzbootFloor" };
-	static const uint16_t *const LOADER[] = { u"LoaderInfo", u"LoaderFeatures",
+	static const uint16_t *const LOADER[] = { u"LoaderInfo",          u"LoaderFeatures",
 						  u"LoaderEntrySelected", u"LoaderDevicePartUUID",
-						  u"LoaderTimeInitUSec", u"LoaderTimeExecUSec",
+						  u"LoaderTimeInitUSec",  u"LoaderTimeExecUSec",
 						  u"LoaderBootCountPath" };
 	const struct efi_guid vendor = variable_vendor();
 
@@ -127,8 +127,8 @@ static void say_partition(efi_handle self)
 static void say_pcr5(struct efi_tcg2 *tcg2)
 {
 	/* TPM2_PCR_Read of PCR 5, SHA-256 (TPM 2.0 part 3, 22.4). */
-	static const uint8_t READ[] = { 0x80, 0x01, 0, 0, 0, 20, 0, 0, 0x01, 0x7e,
-					0, 0, 0, 1, 0x00, 0x0b, 3, 0x20, 0, 0 };
+	static const uint8_t READ[] = { 0x80, 0x01, 0, 0, 0,    20,   0, 0,    0x01, 0x7e,
+					0,    0,    0, 1, 0x00, 0x0b, 3, 0x20, 0,    0 };
 	uint8_t answer[128];
 
 	if (efi_failed(tcg2->submit_command(tcg2, sizeof READ, READ, sizeof answer, answer)))
@@ -187,8 +187,8 @@ efi_status efi_main(efi_handle self, struct efi_system_table *table)
 	say("payload end\n");
 	if (osrel_has("PAYLOAD_END=return"))
 		return EFI_LOAD_ERROR;
-	firmware->runtime->reset_system(osrel_has("PAYLOAD_END=reset") ? EFI_RESET_COLD :
-									 EFI_RESET_SHUTDOWN,
+	firmware->runtime->reset_system(osrel_has("PAYLOAD_END=reset") ? EFI_RESET_COLD
+								       : EFI_RESET_SHUTDOWN,
 					EFI_SUCCESS, 0, NULL);
 	return EFI_SUCCESS;
 }

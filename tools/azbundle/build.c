@@ -22,11 +22,12 @@ static const GOptionEntry ENTRIES[] = {
 	{ "update-from", 0, 0, G_OPTION_ARG_STRING, &options.update_from,
 	  "lowest version that may update to it", "VERSION" },
 	{ "root", 0, 0, G_OPTION_ARG_FILENAME, &options.root, "root image", "FILE" },
-	{ "file-system", 0, 0, G_OPTION_ARG_STRING, &options.file_system, "of the root (erofs)", "NAME" },
+	{ "file-system", 0, 0, G_OPTION_ARG_STRING, &options.file_system, "of the root (erofs)",
+	  "NAME" },
 	{ "uki", 0, 0, G_OPTION_ARG_FILENAME, &options.uki, "UKI, from azbundle uki", "FILE" },
 	{ "key", 0, 0, G_OPTION_ARG_FILENAME, &options.key, "release signer's key (PEM)", "FILE" },
-	{ "cert", 0, 0, G_OPTION_ARG_FILENAME, &options.certificate, "its certificate, chain behind it",
-	  "FILE" },
+	{ "cert", 0, 0, G_OPTION_ARG_FILENAME, &options.certificate,
+	  "its certificate, chain behind it", "FILE" },
 	{ "level", 0, 0, G_OPTION_ARG_INT, &options.level, "zstd level, 1 to 19 (9)", "N" },
 	{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output, "bundle to write", "FILE" },
 	G_OPTION_ENTRY_NULL
@@ -36,8 +37,8 @@ static gboolean options_check(GError **error)
 {
 	if (!command_need("product", options.product, error) ||
 	    !command_need("version", options.version, error) ||
-	    !command_need("root", options.root, error) || !command_need("uki", options.uki, error) ||
-	    !command_need("key", options.key, error) ||
+	    !command_need("root", options.root, error) ||
+	    !command_need("uki", options.uki, error) || !command_need("key", options.key, error) ||
 	    !command_need("cert", options.certificate, error) ||
 	    !command_need("output", options.output, error))
 		return FALSE;
@@ -48,7 +49,8 @@ static gboolean options_check(GError **error)
 				   options.level);
 	if (!version_is_valid(options.version) ||
 	    (options.update_from != NULL && !version_is_valid(options.update_from)))
-		return failure_set(error, FAULT_ARGUMENT, "\"%s\" is not a version", options.version);
+		return failure_set(error, FAULT_ARGUMENT, "\"%s\" is not a version",
+				   options.version);
 	return TRUE;
 }
 
@@ -64,10 +66,11 @@ static gboolean uki_check_root(GBytes *uki, const struct manifest *manifest, GEr
 		return FALSE;
 	cmdline = g_strndup(g_bytes_get_data(section, NULL), g_bytes_get_size(section));
 	if (!g_str_has_prefix(cmdline, wanted))
-		return failure_set(error, FAULT_BUILD_INPUT,
-				   "the UKI %s was not made for the root image %s: its command line does "
-				   "not start with %s",
-				   options.uki, options.root, wanted);
+		return failure_set(
+			error, FAULT_BUILD_INPUT,
+			"the UKI %s was not made for the root image %s: its command line does "
+			"not start with %s",
+			options.uki, options.root, wanted);
 	return TRUE;
 }
 
@@ -83,7 +86,8 @@ static gboolean uki_describe(struct manifest *manifest, GError **error)
 	text = g_bytes_get_data(osrel, &size_bytes);
 	if (osrel_security_version(text, size_bytes, &manifest->security_version) != FAULT_OK)
 		return failure_set(error, FAULT_OSREL_NUMBER,
-				   "%s: AZUPDATE_SECURITY_VERSION is not a decimal number", options.uki);
+				   "%s: AZUPDATE_SECURITY_VERSION is not a decimal number",
+				   options.uki);
 	manifest->pcr11_sha256 = uki_pcr11(uki, error);
 	return manifest->pcr11_sha256 != NULL;
 }
@@ -93,8 +97,8 @@ static uint64_t build_time(void)
 {
 	const char *text = g_getenv("SOURCE_DATE_EPOCH");
 
-	return text != NULL ? g_ascii_strtoull(text, NULL, 10) :
-			      (uint64_t)(g_get_real_time() / G_USEC_PER_SEC);
+	return text != NULL ? g_ascii_strtoull(text, NULL, 10)
+			    : (uint64_t)(g_get_real_time() / G_USEC_PER_SEC);
 }
 
 static const char *or_default(const char *value, const char *otherwise)
@@ -111,10 +115,11 @@ gboolean command_build(int argc, char **argv, GError **error)
 	};
 	struct bundlewrite_options write;
 
-	if (!command_parse(&argc, &argv, NULL,
-			   "Makes a bundle: the release's manifest, signed, with the root image and the "
-			   "UKI. The security version is taken from the UKI's os-release.",
-			   ENTRIES, 0, error) ||
+	if (!command_parse(
+		    &argc, &argv, NULL,
+		    "Makes a bundle: the release's manifest, signed, with the root image and the "
+		    "UKI. The security version is taken from the UKI's os-release.",
+		    ENTRIES, 0, error) ||
 	    !options_check(error))
 		return FALSE;
 	images[0].path = options.uki;

@@ -22,8 +22,8 @@ gboolean command_parse(int *argc, char ***argv, const char *usage, const char *d
 	if (!done)
 		return failure_set(error, FAULT_ARGUMENT, "%s", why->message);
 	if (operands >= 0 && *argc - 1 != operands)
-		return failure_set(error, FAULT_ARGUMENT, "%d operands are given, not %d", *argc - 1,
-				   operands);
+		return failure_set(error, FAULT_ARGUMENT, "%d operands are given, not %d",
+				   *argc - 1, operands);
 	return TRUE;
 }
 
@@ -52,9 +52,11 @@ gboolean command_spawn(const char *const *argv, GError **error)
 	int status = 0;
 	size_t length;
 
-	if (!g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL,
-			  NULL, NULL, NULL, &said, &status, &why))
-		return failure_set(error, FAULT_BUILD_TOOL, "cannot run %s: %s", argv[0], why->message);
+	if (!g_spawn_sync(NULL, (char **)argv, NULL,
+			  G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL, &said,
+			  &status, &why))
+		return failure_set(error, FAULT_BUILD_TOOL, "cannot run %s: %s", argv[0],
+				   why->message);
 	if (g_spawn_check_wait_status(status, NULL))
 		return TRUE;
 	g_strchomp(said);

@@ -25,14 +25,15 @@ static struct {
 } options = { .esp_mib = 64, .var_mib = 64 };
 
 static const GOptionEntry ENTRIES[] = {
-	{ "azboot", 0, 0, G_OPTION_ARG_FILENAME, &options.azboot, "azboot.efi, signed if need be", "FILE" },
+	{ "azboot", 0, 0, G_OPTION_ARG_FILENAME, &options.azboot, "azboot.efi, signed if need be",
+	  "FILE" },
 	{ "keyring", 0, 0, G_OPTION_ARG_FILENAME, &options.keyring, "trusted certificates",
 	  "FILE or FOLDER" },
 	{ "esp-size", 0, 0, G_OPTION_ARG_INT, &options.esp_mib, "(64)", "MIB" },
-	{ "boot-size", 0, 0, G_OPTION_ARG_INT, &options.boot_mib, "each slot's UKI (twice this one's)",
-	  "MIB" },
-	{ "root-size", 0, 0, G_OPTION_ARG_INT, &options.root_mib, "each slot's root (5/4 of this one's)",
-	  "MIB" },
+	{ "boot-size", 0, 0, G_OPTION_ARG_INT, &options.boot_mib,
+	  "each slot's UKI (twice this one's)", "MIB" },
+	{ "root-size", 0, 0, G_OPTION_ARG_INT, &options.root_mib,
+	  "each slot's root (5/4 of this one's)", "MIB" },
 	{ "var-size", 0, 0, G_OPTION_ARG_INT, &options.var_mib, "(64)", "MIB" },
 	{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output, "disk image to write", "FILE" },
 	G_OPTION_ENTRY_NULL
@@ -50,13 +51,15 @@ enum { ESP, AZSTATE, BOOT_A, BOOT_B, ROOT_A, ROOT_B, VAR, PARTITIONS };
 static void partitions_plan(struct partition plan[static PARTITIONS])
 {
 	const struct partition all[PARTITIONS] = {
-		[ESP] = { PARTS_LABEL_ESP, "c12a7328-f81f-11d2-ba4b-00a0c93ec93b", options.esp_mib, 0 },
+		[ESP] = { PARTS_LABEL_ESP, "c12a7328-f81f-11d2-ba4b-00a0c93ec93b", options.esp_mib,
+			  0 },
 		[AZSTATE] = { PARTS_LABEL_AZSTATE, PARTS_TYPE_AZSTATE, 1, 0 },
 		[BOOT_A] = { PARTS_LABEL_BOOT[0], PARTS_TYPE_BOOT, options.boot_mib, 0 },
 		[BOOT_B] = { PARTS_LABEL_BOOT[1], PARTS_TYPE_BOOT, options.boot_mib, 0 },
 		[ROOT_A] = { PARTS_LABEL_ROOT[0], PARTS_TYPE_ROOT, options.root_mib, 0 },
 		[ROOT_B] = { PARTS_LABEL_ROOT[1], PARTS_TYPE_ROOT, options.root_mib, 0 },
-		[VAR] = { PARTS_LABEL_VAR, "4d21b016-b534-45c2-a9fb-5c16e091fd2d", options.var_mib, 0 },
+		[VAR] = { PARTS_LABEL_VAR, "4d21b016-b534-45c2-a9fb-5c16e091fd2d", options.var_mib,
+			  0 },
 	};
 	uint64_t next = ALIGN_SECTORS;
 
@@ -103,8 +106,8 @@ static gboolean table_write(const char *path, const struct partition plan[static
 	(void)fdisk_deassign_device(context, 0); /* written above; it only closes */
 	fdisk_unref_context(context);
 	if (result != 0)
-		return failure_set(error, FAULT_BUILD_OUTPUT, "cannot write the GPT of %s: %s", path,
-				   g_strerror(-result));
+		return failure_set(error, FAULT_BUILD_OUTPUT, "cannot write the GPT of %s: %s",
+				   path, g_strerror(-result));
 	return TRUE;
 }
 
@@ -118,8 +121,9 @@ static gboolean file_make(const char *path, uint64_t size_bytes, GError **error)
 				   g_strerror(errno));
 	done = ftruncate(fd, (off_t)size_bytes) == 0;
 	if (!done)
-		failure_set(error, FAULT_BUILD_OUTPUT, "cannot make %s of %" G_GUINT64_FORMAT
-			    " bytes: %s", path, size_bytes, g_strerror(errno));
+		failure_set(error, FAULT_BUILD_OUTPUT,
+			    "cannot make %s of %" G_GUINT64_FORMAT " bytes: %s", path, size_bytes,
+			    g_strerror(errno));
 	(void)close(fd); /* nothing was written */
 	return done;
 }
@@ -128,12 +132,13 @@ static gboolean esp_fill(const char *path, const struct partition *esp, GError *
 {
 	g_autofree char *sector = g_strdup_printf("%" G_GUINT64_FORMAT, esp->start_sector);
 	g_autofree char *blocks = g_strdup_printf("%d", esp->size_mib * 1024);
-	g_autofree char *image =
-		g_strdup_printf("%s@@%" G_GUINT64_FORMAT, path, esp->start_sector * SECTOR);
-	const char *const format[] = { "mkfs.vfat", "-F", "32", "-s", "1",  "-n",   "ESP",
-				       "--offset",  sector, path, blocks, NULL };
+	g_autofree char *image = g_strdup_printf("%s@@%" G_GUINT64_FORMAT, path,
+						 esp->start_sector * SECTOR);
+	const char *const format[] = { "mkfs.vfat", "-F",       "32",   "-s", "1",    "-n",
+				       "ESP",       "--offset", sector, path, blocks, NULL };
 	const char *const folders[] = { "mmd", "-i", image, "::EFI", "::EFI/BOOT", NULL };
-	const char *const copy[] = { "mcopy", "-i", image, options.azboot, "::EFI/BOOT/BOOTX64.EFI", NULL };
+	const char *const copy[] = { "mcopy", "-i", image, options.azboot, "::EFI/BOOT/BOOTX64.EFI",
+				     NULL };
 
 	return command_spawn(format, error) && command_spawn(folders, error) &&
 	       command_spawn(copy, error);
@@ -141,11 +146,12 @@ static gboolean esp_fill(const char *path, const struct partition *esp, GError *
 
 static gboolean var_fill(const char *path, const struct partition *var, GError **error)
 {
-	g_autofree char *extended = g_strdup_printf(
-		"offset=%" G_GUINT64_FORMAT ",lazy_itable_init=0,nodiscard", var->start_sector * SECTOR);
+	g_autofree char *extended = g_strdup_printf("offset=%" G_GUINT64_FORMAT
+						    ",lazy_itable_init=0,nodiscard",
+						    var->start_sector * SECTOR);
 	g_autofree char *size = g_strdup_printf("%dM", var->size_mib);
-	const char *const format[] = { "mkfs.ext4", "-q", "-F", "-L", "var", "-E", extended, path, size,
-				       NULL };
+	const char *const format[] = { "mkfs.ext4", "-q",     "-F", "-L", "var",
+				       "-E",        extended, path, size, NULL };
 
 	return command_spawn(format, error);
 }
@@ -211,7 +217,8 @@ static gboolean sizes_choose(const struct manifest *manifest, GError **error)
 		options.boot_mib = mib_of(2 * uki) + SPARE_MIB;
 	if (options.root_mib == 0)
 		options.root_mib = mib_of(root + root / 4) + SPARE_MIB;
-	if (options.esp_mib < 33 || options.var_mib < 8 || options.boot_mib < 1 || options.root_mib < 1)
+	if (options.esp_mib < 33 || options.var_mib < 8 || options.boot_mib < 1 ||
+	    options.root_mib < 1)
 		return failure_set(error, FAULT_ARGUMENT,
 				   "a size is too small: the ESP needs 33 MiB, var 8 MiB");
 	return TRUE;
@@ -241,9 +248,10 @@ gboolean command_disk(int argc, char **argv, GError **error)
 	int fd;
 	gboolean done;
 
-	if (!command_parse(&argc, &argv, "BUNDLE",
-			   "Makes a disk image with this release in slot a, good, and slot b empty.",
-			   ENTRIES, 1, error) ||
+	if (!command_parse(
+		    &argc, &argv, "BUNDLE",
+		    "Makes a disk image with this release in slot a, good, and slot b empty.",
+		    ENTRIES, 1, error) ||
 	    !command_need("azboot", options.azboot, error) ||
 	    !command_need("keyring", options.keyring, error) ||
 	    !command_need("output", options.output, error))
@@ -260,7 +268,8 @@ gboolean command_disk(int argc, char **argv, GError **error)
 	if (done && g_rename(part, options.output) == 0)
 		return TRUE;
 	if (done)
-		failure_set(error, FAULT_BUILD_OUTPUT, "cannot rename %s: %s", part, g_strerror(errno));
+		failure_set(error, FAULT_BUILD_OUTPUT, "cannot rename %s: %s", part,
+			    g_strerror(errno));
 	(void)g_unlink(part); /* the failure is told */
 	return FALSE;
 }

@@ -19,7 +19,8 @@ static struct source *bundle_source(const char *path, GError **error)
 	struct source *source;
 
 	if (fd < 0) {
-		failure_set(error, FAULT_BUNDLE_READ, "cannot open %s: %s", path, g_strerror(errno));
+		failure_set(error, FAULT_BUNDLE_READ, "cannot open %s: %s", path,
+			    g_strerror(errno));
 		return NULL;
 	}
 	source = source_open_fd(fd, NULL, error);
@@ -42,8 +43,8 @@ static void sections_print(const struct bundle *bundle)
 		const struct bundle_section *section = &bundle->sections[i];
 		const unsigned kind = section->kind < G_N_ELEMENTS(KINDS) ? section->kind : 0;
 
-		printf("section           %-5s %-12s %12" G_GUINT64_FORMAT " bytes at %" G_GUINT64_FORMAT
-		       "\n",
+		printf("section           %-5s %-12s %12" G_GUINT64_FORMAT
+		       " bytes at %" G_GUINT64_FORMAT "\n",
 		       section->name, KINDS[kind], section->size_bytes, section->offset);
 	}
 }
@@ -51,17 +52,17 @@ static void sections_print(const struct bundle *bundle)
 gboolean command_info(int argc, char **argv, GError **error)
 {
 	static gboolean manifest_only;
-	static const GOptionEntry ENTRIES[] = {
-		{ "manifest", 0, 0, G_OPTION_ARG_NONE, &manifest_only, "print the manifest's JSON only",
-		  NULL },
-		G_OPTION_ENTRY_NULL
-	};
+	static const GOptionEntry ENTRIES[] = { { "manifest", 0, 0, G_OPTION_ARG_NONE,
+						  &manifest_only, "print the manifest's JSON only",
+						  NULL },
+						G_OPTION_ENTRY_NULL };
 	g_autoptr(Source) source = NULL;
 	g_autoptr(Bundle) bundle = NULL;
 	const struct manifest *manifest;
 
 	if (!command_parse(&argc, &argv, "BUNDLE",
-			   "Tells what a bundle says of itself. Nothing is verified.", ENTRIES, 1, error))
+			   "Tells what a bundle says of itself. Nothing is verified.", ENTRIES, 1,
+			   error))
 		return FALSE;
 	source = bundle_source(argv[1], error);
 	bundle = source != NULL ? bundle_open(source, NULL, error) : NULL;
@@ -74,13 +75,15 @@ gboolean command_info(int argc, char **argv, GError **error)
 		return fwrite(text, 1, size_bytes, stdout) == size_bytes;
 	}
 	manifest = bundle->manifest;
-	printf("product           %s\narchitecture      %s\nversion           %s\n", manifest->product,
-	       manifest->architecture, manifest->version);
+	printf("product           %s\narchitecture      %s\nversion           %s\n",
+	       manifest->product, manifest->architecture, manifest->version);
 	printf("security version  %" G_GUINT64_FORMAT "\n", manifest->security_version);
-	printf("update from       %s\n", manifest->update_from != NULL ? manifest->update_from : "any");
+	printf("update from       %s\n",
+	       manifest->update_from != NULL ? manifest->update_from : "any");
 	image_print("root", &manifest->root);
 	image_print("uki", &manifest->uki);
-	printf("pcr11 sha256      %s\n", manifest->pcr11_sha256 != NULL ? manifest->pcr11_sha256 : "-");
+	printf("pcr11 sha256      %s\n",
+	       manifest->pcr11_sha256 != NULL ? manifest->pcr11_sha256 : "-");
 	sections_print(bundle);
 	return TRUE;
 }
@@ -98,15 +101,16 @@ static gboolean payload_leaves(const struct bundle *bundle, const char *name,
 		return FALSE;
 	if (section->size_bytes != blocks * VERITREE_HASH_SIZE ||
 	    veritree_init(blocks, &tree) != FAULT_OK)
-		return failure_set(error, FAULT_BUNDLE_LEAVES, "the leaf hashes of %s are too few or many",
-				   name);
+		return failure_set(error, FAULT_BUNDLE_LEAVES,
+				   "the leaf hashes of %s are too few or many", name);
 	*ret_leaves = g_malloc((size_t)section->size_bytes);
 	if (!source_read(bundle->source, section->offset, *ret_leaves, (size_t)section->size_bytes,
 			 error))
 		return FALSE;
 	veritybuild_init(&build, &tree, hasher, NULL, NULL);
 	for (uint64_t i = 0; i < blocks; i++)
-		(void)veritybuild_add(&build, *ret_leaves + i * VERITREE_HASH_SIZE, NULL); /* no sink */
+		(void)veritybuild_add(&build, *ret_leaves + i * VERITREE_HASH_SIZE,
+				      NULL); /* no sink */
 	if (memcmp(build.root, image->root_hash, VERITREE_HASH_SIZE) != 0)
 		return failure_set(error, FAULT_BUNDLE_LEAVES,
 				   "the leaf hashes of %s do not give its signed root hash", name);
@@ -114,16 +118,17 @@ static gboolean payload_leaves(const struct bundle *bundle, const char *name,
 }
 
 /* One block against its leaf; blocks that no frame covers must be zeros. */
-static gboolean block_check(struct crypto_hasher *hasher, const uint8_t *bytes, const uint8_t *leaves,
-			    uint64_t block, const char *name, GError **error)
+static gboolean block_check(struct crypto_hasher *hasher, const uint8_t *bytes,
+			    const uint8_t *leaves, uint64_t block, const char *name, GError **error)
 {
 	uint8_t hash[VERITREE_HASH_SIZE];
 
 	crypto_hash(hasher, bytes, BLOCK, hash);
 	if (memcmp(hash, leaves + block * VERITREE_HASH_SIZE, sizeof hash) != 0)
 		return failure_set(error, FAULT_BUNDLE_BLOCK,
-				   "block %" G_GUINT64_FORMAT " of %s does not have its signed hash", block,
-				   name);
+				   "block %" G_GUINT64_FORMAT
+				   " of %s does not have its signed hash",
+				   block, name);
 	return TRUE;
 }
 
@@ -133,8 +138,8 @@ static gboolean payload_frames(const struct bundle *bundle, const char *name,
 {
 	static const uint8_t ZERO[BLOCK];
 	g_autofree uint8_t *bytes = g_malloc(BUNDLE_FRAME_BLOCKS_MAX * BLOCK);
-	g_autoptr(GArray) frames =
-		bundle_index_read(bundle, name, image->superblock.data_blocks, error);
+	g_autoptr(GArray)
+		frames = bundle_index_read(bundle, name, image->superblock.data_blocks, error);
 	uint64_t block = 0;
 
 	if (frames == NULL)
@@ -148,7 +153,8 @@ static gboolean payload_frames(const struct bundle *bundle, const char *name,
 		if (!bundle_frame_read(bundle, name, frame, bytes, error))
 			return FALSE;
 		for (uint32_t j = 0; j < frame->block_count; j++, block++)
-			if (!block_check(hasher, bytes + (size_t)j * BLOCK, leaves, block, name, error))
+			if (!block_check(hasher, bytes + (size_t)j * BLOCK, leaves, block, name,
+					 error))
 				return FALSE;
 	}
 	for (; block < image->superblock.data_blocks; block++)
@@ -160,8 +166,8 @@ static gboolean payload_frames(const struct bundle *bundle, const char *name,
 static gboolean payload_verify(const struct bundle *bundle, const char *name,
 			       const struct manifest_image *image, GError **error)
 {
-	g_autoptr(CryptoHasher) hasher =
-		crypto_hasher_new(image->superblock.salt, image->superblock.salt_size);
+	g_autoptr(CryptoHasher)
+		hasher = crypto_hasher_new(image->superblock.salt, image->superblock.salt_size);
 	g_autofree uint8_t *leaves = NULL;
 
 	return payload_leaves(bundle, name, image, hasher, &leaves, error) &&
@@ -171,17 +177,17 @@ static gboolean payload_verify(const struct bundle *bundle, const char *name,
 gboolean command_verify(int argc, char **argv, GError **error)
 {
 	static char *keyring;
-	static const GOptionEntry ENTRIES[] = {
-		{ "keyring", 0, 0, G_OPTION_ARG_FILENAME, &keyring, "certificates that are trusted",
-		  "FILE or FOLDER" },
-		G_OPTION_ENTRY_NULL
-	};
+	static const GOptionEntry ENTRIES[] = { { "keyring", 0, 0, G_OPTION_ARG_FILENAME, &keyring,
+						  "certificates that are trusted",
+						  "FILE or FOLDER" },
+						G_OPTION_ENTRY_NULL };
 	g_autoptr(Source) source = NULL;
 	g_autoptr(Bundle) bundle = NULL;
 
-	if (!command_parse(&argc, &argv, "BUNDLE",
-			   "Verifies a full bundle: signature, manifest, and each block of each payload.",
-			   ENTRIES, 1, error) ||
+	if (!command_parse(
+		    &argc, &argv, "BUNDLE",
+		    "Verifies a full bundle: signature, manifest, and each block of each payload.",
+		    ENTRIES, 1, error) ||
 	    !command_need("keyring", keyring, error))
 		return FALSE;
 	source = bundle_source(argv[1], error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A small PKI for trying things out: a root, a release signer under it (ECDSA P-256, code
- * signing), and the Secure Boot keys PK, KEK and db (RSA 2048, since firmware knows little else). */
+ * signing), and the Secure Boot keys PK, KEK and db (RSA 2048: firmware knows little else). */
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -20,22 +20,22 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BIGNUM, BN_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509_EXTENSION, X509_EXTENSION_free)
 
 struct identity {
-	const char *file;               /* name without .key and .crt */
-	const char *name;               /* common name */
-	const char *algorithm;          /* "EC" or "RSA" */
+	const char *file;      /* name without .key and .crt */
+	const char *name;      /* common name */
+	const char *algorithm; /* "EC" or "RSA" */
 	const char *constraints;
 	const char *key_usage;
-	const char *extended_usage;     /* or NULL */
-	const char *issuer;             /* file of its issuer; NULL: self-signed */
+	const char *extended_usage; /* or NULL */
+	const char *issuer;         /* file of its issuer; NULL: self-signed */
 };
 
 static const struct identity IDENTITIES[] = {
-	{ "ca", "azupdate test root", "EC", "critical,CA:TRUE", "critical,keyCertSign,cRLSign", NULL,
-	  NULL },
+	{ "ca", "azupdate test root", "EC", "critical,CA:TRUE", "critical,keyCertSign,cRLSign",
+	  NULL, NULL },
 	{ "release", "azupdate test release signer", "EC", "critical,CA:FALSE",
 	  "critical,digitalSignature", "codeSigning", "ca" },
-	{ "PK", "azupdate test PK", "RSA", "critical,CA:TRUE", "critical,keyCertSign,digitalSignature",
-	  NULL, NULL },
+	{ "PK", "azupdate test PK", "RSA", "critical,CA:TRUE",
+	  "critical,keyCertSign,digitalSignature", NULL, NULL },
 	{ "KEK", "azupdate test KEK", "RSA", "critical,CA:TRUE",
 	  "critical,keyCertSign,digitalSignature", NULL, NULL },
 	{ "db", "azupdate test db", "RSA", "critical,CA:FALSE", "critical,digitalSignature",
@@ -100,7 +100,8 @@ static FILE *output_open(const char *folder, const char *name, const char *suffi
 	FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
 
 	if (file == NULL)
-		failure_set(error, FAULT_BUILD_OUTPUT, "cannot make %s: %s", path, g_strerror(errno));
+		failure_set(error, FAULT_BUILD_OUTPUT, "cannot make %s: %s", path,
+			    g_strerror(errno));
 	return file;
 }
 
@@ -119,24 +120,25 @@ static gboolean identity_write(const char *folder, const struct identity *identi
 		return FALSE;
 	done = PEM_write_X509(file, certificate) == 1;
 	done = fclose(file) == 0 && done;
-	return done || failure_set(error, FAULT_BUILD_OUTPUT, "cannot write the keys into %s", folder);
+	return done ||
+	       failure_set(error, FAULT_BUILD_OUTPUT, "cannot write the keys into %s", folder);
 }
 
 gboolean command_keys(int argc, char **argv, GError **error)
 {
 	static int days = 3650;
-	static const GOptionEntry ENTRIES[] = {
-		{ "days", 0, 0, G_OPTION_ARG_INT, &days, "how long they are valid (3650)", "DAYS" },
-		G_OPTION_ENTRY_NULL
-	};
+	static const GOptionEntry ENTRIES[] = { { "days", 0, 0, G_OPTION_ARG_INT, &days,
+						  "how long they are valid (3650)", "DAYS" },
+						G_OPTION_ENTRY_NULL };
 	g_autoptr(EVP_PKEY) ca_key = NULL;
 	g_autoptr(X509) ca = NULL;
 
-	if (!command_parse(&argc, &argv, "FOLDER",
-			   "Makes keys and certificates for trying azupdate out: ca (goes into the "
-			   "keyring), release (signs bundles), PK, KEK and db (Secure Boot). They are "
-			   "plain files: for a product, make keys in a token.",
-			   ENTRIES, 1, error))
+	if (!command_parse(
+		    &argc, &argv, "FOLDER",
+		    "Makes keys and certificates for trying azupdate out: ca (goes into the "
+		    "keyring), release (signs bundles), PK, KEK and db (Secure Boot). They are "
+		    "plain files: for a product, make keys in a token.",
+		    ENTRIES, 1, error))
 		return FALSE;
 	if (g_mkdir_with_parents(argv[1], 0700) < 0)
 		return failure_set(error, FAULT_BUILD_OUTPUT, "cannot make %s: %s", argv[1],
@@ -145,12 +147,12 @@ gboolean command_keys(int argc, char **argv, GError **error)
 		const struct identity *identity = &IDENTITIES[i];
 		const gboolean own = identity->issuer == NULL;
 		g_autoptr(EVP_PKEY) key = key_make(identity->algorithm);
-		g_autoptr(X509) certificate =
-			certificate_make(identity, key, own ? NULL : ca_key, own ? NULL : ca, days);
+		g_autoptr(X509) certificate = certificate_make(identity, key, own ? NULL : ca_key,
+							       own ? NULL : ca, days);
 
 		if (certificate == NULL)
-			return failure_set(error, FAULT_BUILD_TOOL, "OpenSSL cannot make the key %s",
-					   identity->file);
+			return failure_set(error, FAULT_BUILD_TOOL,
+					   "OpenSSL cannot make the key %s", identity->file);
 		if (!identity_write(argv[1], identity, key, certificate, error))
 			return FALSE;
 		if (i == 0) {

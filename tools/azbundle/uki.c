@@ -23,11 +23,14 @@ static const GOptionEntry ENTRIES[] = {
 	{ "stub", 0, 0, G_OPTION_ARG_FILENAME, &options.stub, "systemd-stub to build on", "FILE" },
 	{ "linux", 0, 0, G_OPTION_ARG_FILENAME, &options.kernel, "kernel", "FILE" },
 	{ "initrd", 0, 0, G_OPTION_ARG_FILENAME, &options.initrd, "initrd with azverity", "FILE" },
-	{ "cmdline", 0, 0, G_OPTION_ARG_STRING, &options.cmdline, "further kernel arguments", "TEXT" },
-	{ "os-release", 0, 0, G_OPTION_ARG_FILENAME, &options.osrel, "os-release of the image", "FILE" },
+	{ "cmdline", 0, 0, G_OPTION_ARG_STRING, &options.cmdline, "further kernel arguments",
+	  "TEXT" },
+	{ "os-release", 0, 0, G_OPTION_ARG_FILENAME, &options.osrel, "os-release of the image",
+	  "FILE" },
 	{ "uname", 0, 0, G_OPTION_ARG_STRING, &options.uname, "kernel version", "TEXT" },
 	{ "root", 0, 0, G_OPTION_ARG_FILENAME, &options.root, "root image that it starts", "FILE" },
-	{ "file-system", 0, 0, G_OPTION_ARG_STRING, &options.file_system, "of the root (erofs)", "NAME" },
+	{ "file-system", 0, 0, G_OPTION_ARG_STRING, &options.file_system, "of the root (erofs)",
+	  "NAME" },
 	{ "product", 0, 0, G_OPTION_ARG_STRING, &options.product, "product, for the salt", "NAME" },
 	{ "key", 0, 0, G_OPTION_ARG_FILENAME, &options.key, "Secure Boot key (PEM)", "FILE" },
 	{ "cert", 0, 0, G_OPTION_ARG_FILENAME, &options.certificate, "its certificate", "FILE" },
@@ -57,11 +60,11 @@ static char *cmdline_make(GError **error)
 	if (!bundlewrite_measure(&root, error))
 		return NULL;
 	hash = crypto_hex(image.root_hash, sizeof image.root_hash);
-	return g_strdup_printf("roothash=%s azupdate.blocks=%" G_GUINT64_FORMAT " rootfstype=%s%s%s",
-			       hash, image.superblock.data_blocks,
-			       options.file_system != NULL ? options.file_system : "erofs",
-			       options.cmdline != NULL ? " " : "",
-			       options.cmdline != NULL ? options.cmdline : "");
+	return g_strdup_printf(
+		"roothash=%s azupdate.blocks=%" G_GUINT64_FORMAT " rootfstype=%s%s%s", hash,
+		image.superblock.data_blocks,
+		options.file_system != NULL ? options.file_system : "erofs",
+		options.cmdline != NULL ? " " : "", options.cmdline != NULL ? options.cmdline : "");
 }
 
 static gboolean osrel_check(GBytes *osrel, GError **error)
@@ -80,13 +83,16 @@ static gboolean osrel_check(GBytes *osrel, GError **error)
 static gboolean uki_write(GBytes *uki, GError **error)
 {
 	g_autofree char *unsigned_path = g_strconcat(options.output, ".unsigned", NULL);
-	const char *const sign[] = { "sbsign",   "--key",    options.key,    "--cert", options.certificate,
-				     "--output", options.output, unsigned_path, NULL };
+	const char *const sign[] = {
+		"sbsign",   "--key",        options.key,   "--cert", options.certificate,
+		"--output", options.output, unsigned_path, NULL
+	};
 	const char *path = options.key != NULL ? unsigned_path : options.output;
 	g_autoptr(GError) why = NULL;
 	gboolean done;
 
-	if (!g_file_set_contents(path, g_bytes_get_data(uki, NULL), (gssize)g_bytes_get_size(uki), &why))
+	if (!g_file_set_contents(path, g_bytes_get_data(uki, NULL), (gssize)g_bytes_get_size(uki),
+				 &why))
 		return failure_set(error, FAULT_BUILD_OUTPUT, "%s", why->message);
 	if (options.key == NULL)
 		return TRUE;
@@ -133,11 +139,12 @@ gboolean command_uki(int argc, char **argv, GError **error)
 	g_autoptr(GBytes) uki = NULL;
 	g_autofree char *pcr = NULL;
 
-	if (!command_parse(&argc, &argv, NULL,
-			   "Makes a UKI for a root image: its signed command line names the root hash, "
-			   "so that this kernel never runs with another root. Signs it with sbsign if "
-			   "a key is given. Prints PCR 11 as it will be after systemd-stub.",
-			   ENTRIES, 0, error) ||
+	if (!command_parse(
+		    &argc, &argv, NULL,
+		    "Makes a UKI for a root image: its signed command line names the root hash, "
+		    "so that this kernel never runs with another root. Signs it with sbsign if "
+		    "a key is given. Prints PCR 11 as it will be after systemd-stub.",
+		    ENTRIES, 0, error) ||
 	    !options_check(error))
 		return FALSE;
 	uki = uki_assemble(error);
