@@ -197,7 +197,7 @@ static void pcr_extend(struct crypto_hasher *hasher, uint8_t pcr[static CRYPTO_H
 
 char *uki_pcr11(GBytes *uki, GError **error)
 {
-	/* In the order of measurement, with the first stub version that does it. .pcrsig never is. */
+	/* In the order of measurement, with the first stub version that does it; never .pcrsig. */
 	static const struct {
 		const char *name;
 		unsigned since;
