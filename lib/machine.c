@@ -11,6 +11,7 @@
 #include "machine_private.h"
 #include "recstore.h"
 #include "tpm.h"
+#include "uki.h"
 
 const char *machine_slot_name(unsigned slot)
 {
@@ -154,8 +155,9 @@ static void slot_describe(struct machine *machine, unsigned index, const struct 
 	if (store == NULL)
 		return;
 	view->version = g_strdup(store->head.version);
-	if (view->running && store->manifest != NULL)
-		status->pcr11_predicted = g_strdup(store->manifest->pcr11_sha256);
+	if (view->running && store->manifest != NULL && store->manifest->pcr11_sha256 != NULL)
+		status->pcr11_predicted =
+			uki_pcr11_now(store->manifest->pcr11_sha256, status->pcr11);
 	failed = view->root_hash != NULL ? failed_find(status->failed, view->root_hash) : NULL;
 	if (failed != NULL)
 		view->reason = g_strdup(failed->reason);

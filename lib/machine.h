@@ -40,7 +40,7 @@ struct machine_status {
 	guint64 boot_time_us;  /* azboot, from entry to handing over; 0: unknown */
 	GPtrArray *failed;     /* of struct failed (failed.h), newest last */
 	char *pcr11;           /* hex SHA-256 bank now, NULL without a TPM */
-	char *pcr11_predicted; /* hex, from the running release's manifest; may be NULL */
+	char *pcr11_predicted;   /* hex, what it should be now; NULL: the manifest does not say */
 };
 typedef struct machine_status MachineStatus; /* for g_autoptr() only */
 

@@ -234,3 +234,28 @@ char *uki_pcr11(GBytes *uki, GError **error)
 	}
 	return crypto_hex(pcr, sizeof pcr);
 }
+
+/* systemd-pcrphase(8): a boot with or without its initrd units, up to any of the words. */
+char *uki_pcr11_now(const char *predicted, const char *measured)
+{
+	static const char *const PATHS[][5] = {
+		{ "enter-initrd", "leave-initrd", "sysinit", "ready", NULL },
+		{ "sysinit", "ready", NULL },
+	};
+	g_autoptr(CryptoHasher) hasher = crypto_hasher_new(NULL, 0);
+	uint8_t wanted[CRYPTO_HASH_SIZE];
+	uint8_t pcr[CRYPTO_HASH_SIZE];
+
+	if (measured == NULL || !crypto_unhex(measured, wanted, sizeof wanted))
+		return g_strdup(predicted);
+	for (unsigned path = 0; path < G_N_ELEMENTS(PATHS); path++) {
+		if (!crypto_unhex(predicted, pcr, sizeof pcr))
+			break;
+		for (const char *const *word = PATHS[path]; *word != NULL; word++) {
+			pcr_extend(hasher, pcr, (const uint8_t *)*word, strlen(*word));
+			if (memcmp(pcr, wanted, sizeof pcr) == 0)
+				return g_strdup(measured);
+		}
+	}
+	return g_strdup(predicted);
+}

@@ -22,3 +22,7 @@ char *uki_pcr11(GBytes *uki, GError **error);
 
 /* One section's content; NULL with FAULT_PE_SECTION. */
 GBytes *uki_section_get(GBytes *uki, const char *name, GError **error);
+
+/* What PCR 11 should be now: the stub's value `predicted`, extended by the phase words that systemd
+ * has measured since, if some path of them leads to `measured`; else `predicted` itself. Hex. */
+char *uki_pcr11_now(const char *predicted, const char *measured);
