@@ -82,32 +82,37 @@ static void entry_decode(GPtrArray *list, json_t *value)
 			  });
 }
 
-GPtrArray *failed_load(const char *state_dir, GError **error)
+/* The object in the file, or NULL where there is none or it is damaged. */
+static json_t *file_parse(const char *path)
 {
-	g_autofree char *path = g_build_filename(state_dir, "failed.json", NULL);
-	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(failed_free);
 	g_autofree char *text = NULL;
 	g_autofree char *why = NULL;
-	g_autoptr(JsonValue) object = NULL;
 	g_autoptr(GError) cause = NULL;
+	json_t *object;
 	gsize size_bytes;
-	json_t *value;
-	size_t i;
 
 	if (!g_file_get_contents(path, &text, &size_bytes, &cause)) {
-		if (g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-			return g_steal_pointer(&list);
-		failure_set(error, FAULT_STATE_FILE, "%s", cause->message);
+		if (!g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+			g_warning("failed releases are forgotten: %s", cause->message);
 		return NULL;
 	}
 	object = size_bytes <= FILE_SIZE_MAX ? json_object_parse(text, size_bytes, &why) : NULL;
-	if (object == NULL) {
-		failure_set(error, FAULT_STATE_FILE, "%s is damaged: %s", path,
-			    why != NULL ? why : "it is too large");
-		return NULL;
-	}
+	if (object == NULL)
+		g_warning("failed releases are forgotten: %s is damaged: %s", path,
+			  why != NULL ? why : "it is too large");
+	return object;
+}
+
+GPtrArray *failed_load(const char *state_dir)
+{
+	g_autofree char *path = g_build_filename(state_dir, "failed.json", NULL);
+	g_autoptr(JsonValue) object = file_parse(path);
+	GPtrArray *list = g_ptr_array_new_with_free_func(failed_free);
+	json_t *value;
+	size_t i;
+
 	json_array_foreach(json_object_get(object, "failed"), i, value) entry_decode(list, value);
-	return g_steal_pointer(&list);
+	return list;
 }
 
 gboolean state_write(const char *state_dir, const char *name, const char *text, GError **error)

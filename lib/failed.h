@@ -16,8 +16,9 @@ struct failed {
 	gint64 time_us;
 };
 
-/* An empty array where there is no file. A damaged file is FAULT_STATE_FILE. */
-GPtrArray *failed_load(const char *state_dir, GError **error);
+/* An empty array where there is no file, or none that can be read: a damaged one is told in the
+ * log and replaced by the next failed_save(), since it must not stand in the way of an update. */
+GPtrArray *failed_load(const char *state_dir);
 /* Atomic: the file is the old one or the new one, on the disk when this returns. */
 gboolean failed_save(const char *state_dir, const GPtrArray *list, GError **error);
 const struct failed *failed_find(const GPtrArray *list, const char *root_hash);

@@ -76,16 +76,30 @@ static const char *fault_sentence(uint32_t why)
 	return faulttext_find(why)->sentence;
 }
 
+void machine_failed_note(struct machine *machine, const char *version, const char *root_hash,
+			 fault why, const char *reason)
+{
+	g_autoptr(GPtrArray) list = failed_load(machine->config->state_dir);
+	g_autoptr(GError) error = NULL;
+
+	if (why != FAULT_OK)
+		failed_add(list, version, root_hash, why, reason);
+	else if (!failed_remove(list, root_hash))
+		return;
+	if (!failed_save(machine->config->state_dir, list, &error))
+		g_warning("the list of failed releases is old: %s", error->message);
+}
+
 /* Releases whose slot went bad while nobody could say so (a panic, a refused UKI): they are
  * remembered now, so that they are not installed again by themselves. */
 static gboolean failures_note(struct machine *machine, GError **error)
 {
-	g_autoptr(GPtrArray) list = failed_load(machine->config->state_dir, error);
+	g_autoptr(GPtrArray) list = failed_load(machine->config->state_dir);
 	struct bootrec rec;
 	gboolean changed = FALSE;
 	fault why;
 
-	if (list == NULL || !machine_record_load(machine, &rec, &why, error))
+	if (!machine_record_load(machine, &rec, &why, error))
 		return FALSE;
 	for (unsigned i = 0; i < SLOT_COUNT; i++) {
 		const struct slot *slot = &rec.table.slots[i];
@@ -196,9 +210,7 @@ struct machine_status *machine_status_get(struct machine *machine, GError **erro
 {
 	g_autoptr(MachineStatus) status = g_new0(struct machine_status, 1);
 
-	status->failed = failed_load(machine->config->state_dir, error);
-	if (status->failed == NULL)
-		return NULL;
+	status->failed = failed_load(machine->config->state_dir);
 	status->running = machine->boot->running;
 	status->boot_fault = (fault)machine->boot->fault;
 	status->boot_reason = g_strdup(machine->boot->reason);
@@ -292,38 +304,34 @@ gboolean machine_rollback(struct machine *machine, unsigned *ret_slot, GError **
 	return TRUE;
 }
 
-static gboolean failed_change(struct machine *machine, unsigned slot, fault why, const char *reason,
-			      GError **error)
+/* The record, which is what counts, is changed already: the list may fail to follow. */
+static void failed_follow(struct machine *machine, unsigned slot, fault why, const char *reason)
 {
-	g_autoptr(GPtrArray) list = failed_load(machine->config->state_dir, error);
 	g_autoptr(Slotstore) store = slotstore_read(&machine->layout->boot[slot], NULL);
 	g_autofree char *root_hash = NULL;
 
-	if (list == NULL)
-		return FALSE;
 	if (store == NULL)
-		return TRUE; /* without a header there is no release to speak of */
+		return; /* without a header there is no release to speak of */
 	root_hash = crypto_hex(store->head.root_hash, SLOT_HASH_SIZE);
-	if (why != FAULT_OK)
-		failed_add(list, store->head.version, root_hash, why, reason);
-	else if (!failed_remove(list, root_hash))
-		return TRUE;
-	return failed_save(machine->config->state_dir, list, error);
+	machine_failed_note(machine, store->head.version, root_hash, why, reason);
 }
 
 gboolean machine_mark_good(struct machine *machine, unsigned slot, GError **error)
 {
-	return slot_check_content(machine, slot, error) &&
-	       record_change(machine, step_commit, slot, 0, error) &&
-	       failed_change(machine, slot, FAULT_OK, NULL, error);
+	if (!slot_check_content(machine, slot, error) ||
+	    !record_change(machine, step_commit, slot, 0, error))
+		return FALSE;
+	failed_follow(machine, slot, FAULT_OK, NULL);
+	return TRUE;
 }
 
 gboolean machine_mark_bad(struct machine *machine, unsigned slot, const char *reason,
 			  GError **error)
 {
-	return record_change(machine, step_bad, slot, FAULT_MARKED_BAD, error) &&
-	       failed_change(machine, slot, FAULT_MARKED_BAD,
-			     reason != NULL && reason[0] != '\0' ? reason
-								 : fault_sentence(FAULT_MARKED_BAD),
-			     error);
+	if (!record_change(machine, step_bad, slot, FAULT_MARKED_BAD, error))
+		return FALSE;
+	failed_follow(machine, slot, FAULT_MARKED_BAD,
+		      reason != NULL && reason[0] != '\0' ? reason
+							  : fault_sentence(FAULT_MARKED_BAD));
+	return TRUE;
 }

@@ -96,9 +96,7 @@ static gboolean past_check(struct install *install, GError **error)
 	if (g_strcmp0(install->machine->boot->root_hash, root_hash) == 0)
 		return failure_set(error, FAULT_RELEASE_RUNNING, "version %s is running already",
 				   manifest->version);
-	list = failed_load(install->machine->config->state_dir, error);
-	if (list == NULL)
-		return FALSE;
+	list = failed_load(install->machine->config->state_dir);
 	failed = failed_find(list, root_hash);
 	if (failed != NULL)
 		return failure_set(error, FAULT_RELEASE_FAILED_HERE,

@@ -60,7 +60,6 @@ static gboolean judge_good(struct machine *machine, struct bootrec *rec, fault l
 {
 	const unsigned running = machine->boot->running;
 	const struct slot *slot = &rec->table.slots[running];
-	g_autoptr(GPtrArray) list = NULL;
 	g_autofree char *root_hash = crypto_hex(slot->root_hash, SLOT_HASH_SIZE);
 	fault why;
 
@@ -74,11 +73,8 @@ static gboolean judge_good(struct machine *machine, struct bootrec *rec, fault l
 		if (!machine_record_save(machine, rec, error))
 			return FALSE;
 	}
-	list = failed_load(machine->config->state_dir, error);
-	if (list == NULL)
-		return FALSE;
-	return !failed_remove(list, root_hash) ||
-	       failed_save(machine->config->state_dir, list, error);
+	machine_failed_note(machine, NULL, root_hash, FAULT_OK, NULL);
+	return TRUE;
 }
 
 static gboolean judge_bad(struct machine *machine, struct bootrec *rec,
@@ -86,34 +82,36 @@ static gboolean judge_bad(struct machine *machine, struct bootrec *rec,
 {
 	const unsigned running = machine->boot->running;
 	g_autoptr(Slotstore) store = slotstore_read(&machine->layout->boot[running], NULL);
-	g_autoptr(GPtrArray) list = failed_load(machine->config->state_dir, error);
 	g_autofree char *root_hash = crypto_hex(rec->table.slots[running].root_hash,
 						SLOT_HASH_SIZE);
 	const fault why = slot_note_fault(&rec->table, running, result->why);
 
-	if (list == NULL)
-		return FALSE;
 	if (why != FAULT_OK)
 		return failure_set(error, why, "slot %s: no release to judge",
 				   machine_slot_name(running));
-	if (rec->table.slots[running].state == SLOT_TRYING) {
-		failed_add(list, store != NULL ? store->head.version : NULL, root_hash, result->why,
-			   result->reason);
-		if (!failed_save(machine->config->state_dir, list, error))
-			return FALSE;
-	}
+	if (rec->table.slots[running].state == SLOT_TRYING)
+		machine_failed_note(machine, store != NULL ? store->head.version : NULL, root_hash,
+				    result->why, result->reason);
 	return machine_record_save(machine, rec, error);
+}
+
+/* The result is for people. The verdict does not depend on whether it could be stored. */
+static void result_store(const struct machine *machine, const struct health_result *result)
+{
+	g_autofree char *text = result_encode(machine, result);
+	g_autoptr(GError) error = NULL;
+
+	if (!state_write(machine->config->state_dir, "health.json", text, &error))
+		g_warning("the health result is not stored: %s", error->message);
 }
 
 gboolean machine_judge(struct machine *machine, const struct health_result *result,
 		       enum machine_verdict *ret_verdict, GError **error)
 {
-	g_autofree char *text = result_encode(machine, result);
 	struct bootrec rec;
 	fault lost;
 
-	if (!state_write(machine->config->state_dir, "health.json", text, error))
-		return FALSE;
+	result_store(machine, result);
 	if (machine->boot->running == MACHINE_RUNNING_UNKNOWN)
 		return failure_set(
 			error, FAULT_SLOT_UNKNOWN,

@@ -19,4 +19,9 @@ gboolean machine_record_load(struct machine *machine, struct bootrec *ret_rec, f
 			     GError **error);
 gboolean machine_record_save(struct machine *machine, struct bootrec *rec, GError **error);
 
+/* Remembers, or with FAULT_OK forgets, that a release failed here. A full or broken var must not
+ * keep a release from being committed or left, so that it cannot be stored is only logged. */
+void machine_failed_note(struct machine *machine, const char *version, const char *root_hash,
+			 fault why, const char *reason);
+
 const char *machine_slot_name(unsigned slot);

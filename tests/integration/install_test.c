@@ -142,6 +142,54 @@ static void test_rules(void)
 	expect_old_boots();
 }
 
+/* A full or broken var: nothing can be stored in the state folder, which is a file here. */
+static void test_state_unwritable(void)
+{
+	g_autoptr(Machine) machine = NULL;
+	g_autoptr(MachineStatus) status = NULL;
+	unsigned slot = SLOT_NONE;
+
+	disk_reset();
+	g_file_set_contents(fixture->config.state_dir, "", 0, NULL);
+	expect(fixture_install(fixture, fixture->bundle[2], FALSE) == FAULT_OK);
+	expect(fixture_reboot(fixture) == SLOT_B);
+	expect(judge(FALSE) == MACHINE_REBOOT);
+	expect(fixture_record(fixture).table.slots[SLOT_B].fault == FAULT_HEALTH_REQUIRED);
+	expect(judge(TRUE) == MACHINE_COMMITTED);
+	expect(fixture_record(fixture).table.slots[SLOT_B].state == SLOT_GOOD);
+	machine = fixture_machine(fixture);
+	expect(machine_rollback(machine, &slot, NULL) && slot == SLOT_A);
+	expect(machine_mark_bad(machine, SLOT_B, "no good", NULL));
+	expect(machine_mark_good(machine, SLOT_B, NULL));
+	status = machine_status_get(machine, NULL);
+	expect(status != NULL && status->failed->len == 0);
+}
+
+/* What is remembered of failed releases is a help, not a condition. */
+static void test_state_damaged(void)
+{
+	g_autofree char *path = g_build_filename(fixture->config.state_dir, "failed.json", NULL);
+	g_autoptr(Machine) machine = NULL;
+	g_autoptr(MachineStatus) status = NULL;
+
+	disk_reset();
+	g_mkdir(fixture->config.state_dir, 0755);
+	g_file_set_contents(path, "{\"failed\": [", -1, NULL);
+	expect(fixture_install(fixture, fixture->bundle[2], FALSE) == FAULT_OK);
+	expect(fixture_reboot(fixture) == SLOT_B);
+	expect(judge(FALSE) == MACHINE_REBOOT);
+	g_file_set_contents(path, "{\"failed\": 7}", -1, NULL);
+	expect(judge(TRUE) == MACHINE_COMMITTED);
+	g_file_set_contents(path, "", 0, NULL);
+	machine = fixture_machine(fixture);
+	status = machine_status_get(machine, NULL);
+	expect(status != NULL && status->committed);
+	expect(machine_mark_bad(machine, SLOT_A, NULL, NULL));
+	g_clear_pointer(&status, machine_status_free);
+	status = machine_status_get(machine, NULL);
+	expect(status != NULL && status->failed->len == 1);
+}
+
 static char *bundle_read(gsize *ret_size)
 {
 	char *bytes = NULL;
@@ -300,6 +348,8 @@ static const struct tap_case CASES[] = {
 	{ "update, commit, failed update, back again", test_story },
 	{ "roll back by hand", test_rollback_by_hand },
 	{ "what is not installed", test_rules },
+	{ "state folder that cannot be written", test_state_unwritable },
+	{ "state file that is damaged", test_state_damaged },
 	{ "from a pipe", test_pipe },
 	{ "truncated at every byte", test_truncated },
 	{ "every bit flipped", test_flipped },
