@@ -201,8 +201,7 @@ static gboolean record_describe(struct machine *machine, struct machine_status *
 	for (unsigned i = 0; i < SLOT_COUNT; i++)
 		slot_describe(machine, i, &rec.table.slots[i], status);
 	status->committed = status->running != MACHINE_RUNNING_UNKNOWN &&
-			    rec.table.slots[status->running].state == SLOT_GOOD &&
-			    rec.table.slots[status->running].failures == 0;
+			    slot_is_committed(&rec.table, status->running);
 	return TRUE;
 }
 

@@ -179,14 +179,25 @@ bool slot_reboot_helps(const struct slot_table *table, unsigned running)
 	return slot_is_healthy(&table->slots[1 - running]);
 }
 
+/* Every boot of a good slot counts as a failed one until it is committed. */
+bool slot_is_committed(const struct slot_table *table, unsigned index)
+{
+	const struct slot *slot = &table->slots[index];
+
+	check(index < SLOT_COUNT);
+	return slot->state == SLOT_GOOD && slot->failures == 0 && !table->recovered;
+}
+
 fault slot_check_stage(const struct slot_table *table, unsigned running, unsigned target,
 		       bool forced)
 {
 	check(target < SLOT_COUNT);
 	if (target == running)
 		return FAULT_SLOT_RUNNING;
-	if (forced || running == SLOT_NONE || table->slots[running].state == SLOT_GOOD)
+	if (forced || running == SLOT_NONE || slot_is_committed(table, running))
 		return FAULT_OK;
+	if (table->slots[running].state == SLOT_GOOD && !slot_is_bootable(&table->slots[target]))
+		return FAULT_OK; /* there is no fallback to be lost */
 	return FAULT_SLOT_UNCOMMITTED;
 }
 
@@ -259,7 +270,8 @@ fault slot_mark_bad(struct slot_table *table, unsigned index, fault why)
 	check(index < SLOT_COUNT);
 	if (slot->state == SLOT_EMPTY)
 		return FAULT_SLOT_EMPTY;
-	if (!slot_is_bootable(&table->slots[1 - index]) && slot_is_bootable(slot))
+	/* A trial may yet fail: only a good slot may be all that is left. */
+	if (table->slots[1 - index].state != SLOT_GOOD && slot_is_bootable(slot))
 		return FAULT_SLOT_ONLY_ONE;
 	slot->state = SLOT_BAD;
 	slot->tries_left = 0;

@@ -95,6 +95,9 @@ struct slot_table slot_recover(const struct slot_evidence evidence[static SLOT_C
  * reboot would lead to nothing, or back here for ever. */
 bool slot_reboot_helps(const struct slot_table *table, unsigned running);
 
+/* Whether the slot is good and its last boot, if it was booted since, was committed too. */
+bool slot_is_committed(const struct slot_table *table, unsigned index);
+
 /* Whether a release may be staged into `target` while slot `running` (or SLOT_NONE) runs. The
  * fallback is not overwritten before the running release is committed, unless `forced`. */
 fault slot_check_stage(const struct slot_table *table, unsigned running, unsigned target,

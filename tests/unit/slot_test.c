@@ -245,6 +245,33 @@ static void test_staging_rules(void)
 	expect(slot_check_stage(&table, SLOT_NONE, SLOT_A, false) == FAULT_OK);
 }
 
+/* A good slot that boots and boots without a commit may be on its way to the other one. */
+static void test_staging_before_commit(void)
+{
+	struct slot_table table = table_good_and(SLOT_GOOD, 0);
+
+	table.slots[SLOT_B].failures = 1;
+	expect(slot_check_stage(&table, SLOT_B, SLOT_A, false) == FAULT_SLOT_UNCOMMITTED);
+	expect(slot_check_stage(&table, SLOT_B, SLOT_A, true) == FAULT_OK);
+	table.slots[SLOT_A].state = SLOT_BAD; /* no fallback: nothing is lost */
+	expect(slot_check_stage(&table, SLOT_B, SLOT_A, false) == FAULT_OK);
+
+	table = table_good_and(SLOT_GOOD, 0);
+	expect(slot_check_stage(&table, SLOT_B, SLOT_A, false) == FAULT_OK);
+	table.recovered = true; /* nobody knows whether B was ever committed */
+	expect(slot_check_stage(&table, SLOT_B, SLOT_A, false) == FAULT_SLOT_UNCOMMITTED);
+}
+
+/* A release on trial is no fallback: if it fails, nothing would be left. */
+static void test_last_good_stays(void)
+{
+	struct slot_table table = table_good_and(SLOT_TRYING, 3);
+
+	expect(slot_mark_bad(&table, SLOT_A, FAULT_MARKED_BAD) == FAULT_SLOT_ONLY_ONE);
+	expect(table.slots[SLOT_A].state == SLOT_GOOD);
+	expect(slot_mark_bad(&table, SLOT_B, FAULT_MARKED_BAD) == FAULT_OK);
+}
+
 static void test_recovery(void)
 {
 	struct slot_evidence evidence[SLOT_COUNT] = {
@@ -281,6 +308,8 @@ static const struct tap_case CASES[] = {
 	{ "a kernel that cannot be started", test_start_failure },
 	{ "steps", test_steps },
 	{ "staging rules", test_staging_rules },
+	{ "staging before the commit", test_staging_before_commit },
+	{ "the last good slot stays", test_last_good_stays },
 	{ "recovery from headers", test_recovery },
 };
 TAP_MAIN(CASES)
