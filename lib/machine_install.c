@@ -269,6 +269,9 @@ gboolean machine_install(struct machine *machine, const struct machine_install *
 	if (done)
 		install_tell(&install, source, ret_installed);
 	install_done(&install);
-	return done &&
-	       (!options->activate || machine_activate(machine, ret_installed->slot, error));
+	if (done && options->activate)
+		done = machine_activate(machine, ret_installed->slot, error);
+	if (!done)
+		machine_installed_clear(ret_installed);
+	return done;
 }

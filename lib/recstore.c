@@ -72,7 +72,12 @@ gboolean recstore_save(struct disk *disk, struct bootrec *rec, GError **error)
 				   "the boot record on %s was written by a later release",
 				   disk->name);
 	if (why == FAULT_OK && current.sequence > rec->sequence)
-		rec->sequence = current.sequence;
+		return failure_set(error, FAULT_BOOTREC_WRITE,
+				   "the boot record on %s was changed meanwhile", disk->name);
+	/* The last sequence can have no successor: one that starts anew would be the older. */
+	if (rec->sequence == UINT64_MAX)
+		return failure_set(error, FAULT_BOOTREC_WRITE,
+				   "the boot record on %s has the last sequence", disk->name);
 	rec->sequence++;
 	bootrec_encode(rec, bytes);
 	return copy_write(disk, 1 - copy, bytes, error);

@@ -12,5 +12,7 @@
 gboolean recstore_load(struct disk *disk, struct bootrec *ret_rec, GError **error);
 
 /* Stores it over the copy that is not the valid one, with the next sequence, flushes, and reads
- * it back from the medium. On failure the record on the disk is the old one or the new one. */
+ * it back from the medium. On failure the record on the disk is the old one or the new one. Refused
+ * if the disk has a later one than `rec` was made from: another writer's step must not be lost,
+ * nor a sound record to one that was made from the headers while it could not be read. */
 gboolean recstore_save(struct disk *disk, struct bootrec *rec, GError **error);

@@ -9,8 +9,12 @@
 #include <unistd.h>
 
 #include "../unit/tap.h"
+#include "bundle.h"
+#include "converge.h"
 #include "failure.h"
 #include "fixture.h"
+#include "layout.h"
+#include "recstore.h"
 
 static struct fixture *fixture;
 static char *pristine; /* copy of the disk as it was made */
@@ -342,6 +346,73 @@ static void test_pipe(void)
 	close(ends[0]);
 }
 
+static gboolean broken_read(struct disk *disk, uint64_t offset, uint8_t *bytes, size_t size_bytes,
+			    GError **error)
+{
+	(void)offset; /* every place is broken, nothing is put into bytes */
+	(void)bytes;
+	return failure_set(error, FAULT_DISK_READ, "%zu bytes of %s", size_bytes, disk->name);
+}
+
+/* Bad sectors in the running slot are a reason to update, not one that forbids it. */
+static void test_seed_unreadable(void)
+{
+	static const struct disk_ops OPS = { .read = broken_read };
+	struct disk broken = { .ops = &OPS, .size_bytes = 1 << 20, .name = (char *)"broken" };
+	const int fd = open(fixture->bundle[2], O_RDONLY);
+	g_autoptr(Source) source = source_open_fd(fd, NULL, NULL);
+	g_autoptr(Bundle) bundle = bundle_open(source, NULL, NULL);
+	g_autofree char *path = fixture_path(fixture, "target");
+	g_autoptr(Disk) target = NULL;
+	struct converge_place seed;
+	struct converge converge = { .payload = "root", .bundle = bundle, .seed = &seed };
+
+	fixture_run("truncate", "-s", "1M", path, NULL);
+	target = disk_open_file(path, DISK_READ_WRITE, 0, 0, NULL);
+	expect(converge_place_init(&converge.target, target, 0, &bundle->manifest->root, NULL));
+	expect(converge_place_init(&seed, &broken, 0, &bundle->manifest->root, NULL));
+	expect(converge_leaves(&converge, NULL) && converge_index(&converge, NULL));
+	expect(converge_local(&converge, NULL) && converge_frames(&converge, NULL));
+	expect(converge_readback(&converge, NULL) && converge.stats.fetched_blocks > 0);
+	converge_done(&converge);
+	close(fd);
+}
+
+/* The release is complete, but the configuration asks for no tries at all. */
+static void test_activation_refused(void)
+{
+	disk_reset();
+	fixture->config.tries = 0;
+	expect(fixture_install(fixture, fixture->bundle[2], FALSE) == FAULT_SLOT_TRIES_RANGE);
+	fixture->config.tries = 3;
+	expect(fixture_record(fixture).table.slots[SLOT_B].state == SLOT_STAGED);
+	expect_old_boots();
+}
+
+/* Another writer's step is not undone by one who loaded the record before. */
+static void test_record_changed_meanwhile(void)
+{
+	g_autoptr(Layout) layout = NULL;
+	g_autoptr(Disk) disk = NULL;
+	g_autoptr(GError) error = NULL;
+	struct bootrec mine, theirs;
+
+	disk_reset();
+	layout = layout_find(fixture->disk, NULL);
+	disk = layout_open(&layout->state, DISK_SHARED_WRITE, NULL);
+	mine = theirs = fixture_record(fixture);
+	theirs.table.last_fault = FAULT_BOOT_READ;
+	expect(recstore_save(disk, &theirs, NULL));
+	expect(!recstore_save(disk, &mine, &error) && failure_code(error) == FAULT_BOOTREC_WRITE);
+	expect(fixture_record(fixture).table.last_fault == FAULT_BOOT_READ);
+	/* A sequence at its end would start anew, and be the older one. */
+	theirs.sequence = UINT64_MAX - 1;
+	expect(recstore_save(disk, &theirs, NULL) && theirs.sequence == UINT64_MAX);
+	theirs.table.last_fault = FAULT_OK;
+	expect(!recstore_save(disk, &theirs, NULL));
+	expect(fixture_record(fixture).table.last_fault == FAULT_BOOT_READ);
+}
+
 static const struct tap_case CASES[] = {
 	{ "a new disk", test_first_disk },
 	{ "install", test_install },
@@ -350,6 +421,9 @@ static const struct tap_case CASES[] = {
 	{ "what is not installed", test_rules },
 	{ "state folder that cannot be written", test_state_unwritable },
 	{ "state file that is damaged", test_state_damaged },
+	{ "running slot that cannot be read", test_seed_unreadable },
+	{ "activation refused", test_activation_refused },
+	{ "record changed meanwhile", test_record_changed_meanwhile },
 	{ "from a pipe", test_pipe },
 	{ "truncated at every byte", test_truncated },
 	{ "every bit flipped", test_flipped },
