@@ -14,6 +14,7 @@
 enum {
 	KEYRING_CERTIFICATES_MAX = 64,
 	SIGNERS_MAX = 16,
+	SECURITY_LEVEL = 2, /* of OpenSSL: no SHA-1 in the chain, no RSA key under 2048 bits */
 };
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BIO, BIO_free_all)
@@ -244,6 +245,7 @@ static X509_STORE *keyring_load(const char *path, GError **error)
 	 * us, since OpenSSL 3.0 has none for code signing. */
 	X509_VERIFY_PARAM_set_flags(X509_STORE_get0_param(store), X509_V_FLAG_PARTIAL_CHAIN);
 	X509_VERIFY_PARAM_set_purpose(X509_STORE_get0_param(store), X509_PURPOSE_ANY);
+	X509_VERIFY_PARAM_set_auth_level(X509_STORE_get0_param(store), SECURITY_LEVEL);
 	return g_steal_pointer(&store);
 }
 
@@ -293,6 +295,26 @@ static gboolean signers_check(CMS_ContentInfo *cms, char **ret_signers, GError *
 	return good;
 }
 
+/* OpenSSL still verifies MD5 and SHA-1, for which two manifests of one hash can be made. */
+static gboolean digests_check(CMS_ContentInfo *cms, GError **error)
+{
+	STACK_OF(CMS_SignerInfo) *signers = CMS_get0_SignerInfos(cms);
+
+	for (int i = 0; i < sk_CMS_SignerInfo_num(signers); i++) {
+		X509_ALGOR *digest = NULL;
+		const EVP_MD *type;
+
+		CMS_SignerInfo_get0_algs(sk_CMS_SignerInfo_value(signers, i), NULL, NULL, &digest,
+					 NULL);
+		type = EVP_get_digestbyobj(digest->algorithm);
+		if (type == NULL || EVP_MD_get_size(type) < CRYPTO_HASH_SIZE)
+			return failure_set(error, FAULT_SIGNATURE_FORMAT,
+					   "the signature's digest is %s, not SHA-256 or better",
+					   type != NULL ? EVP_MD_get0_name(type) : "unknown");
+	}
+	return TRUE;
+}
+
 static CMS_ContentInfo *cms_decode(const uint8_t *signature, size_t signature_size, GError **error)
 {
 	const unsigned char *at = signature;
@@ -331,7 +353,7 @@ gboolean crypto_cms_verify(const uint8_t *bytes, size_t size_bytes, const uint8_
 	if (store == NULL)
 		return FALSE;
 	cms = cms_decode(signature, signature_size, error);
-	if (cms == NULL)
+	if (cms == NULL || !digests_check(cms, error))
 		return FALSE;
 	verify_error = X509_V_OK;
 	X509_STORE_set_verify_cb(store, verify_note);

@@ -237,6 +237,8 @@ def test_trust(folder):
     verdict(None, cms(release, key, cert, manifest))
     verdict("SIGNATURE_INVALID", cms(release, key, cert, manifest + b" "))
     verdict("SIGNATURE_FORMAT", cms(release, key, cert, manifest, "-nodetach"))
+    for digest in ("md5", "sha1"):
+        verdict("SIGNATURE_FORMAT", cms(release, key, cert, manifest, "-md", digest))
     empty, nothing = release.at("empty.crt"), release.at("nothing")
     open(empty, "w").close()
     os.mkdir(nothing)
