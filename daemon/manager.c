@@ -8,6 +8,7 @@
 
 #include "failure.h"
 #include "publish.h"
+#include "source.h"
 #include "work.h"
 
 enum { MANAGER_REASON_MAX = 256, MANAGER_URL_MAX = 2048 };
@@ -149,13 +150,14 @@ static gboolean install_url_handle(BusManager *manager, GDBusMethodInvocation *i
 {
 	struct server *server = user_data;
 	g_autoptr(WorkInstall) install = work_install_new(server);
+	g_autofree char *shown = source_url_for_people(url);
 	GError *error = NULL;
 	const char *path;
 
 	if (!options_parse(options, install, &error) || !url_check(url, &error))
 		return call_fail(invocation, error);
 	install->url = g_strdup(url);
-	call_log(invocation, url);
+	call_log(invocation, shown);
 	path = work_install_start(server, g_steal_pointer(&install), &error);
 	if (path == NULL)
 		return call_fail(invocation, error);

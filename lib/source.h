@@ -35,3 +35,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Source, source_close)
 struct source *source_open_fd(int fd, GCancellable *cancellable, GError **error);
 /* An http or https URL; see source_http.c for what is asked of the server. */
 struct source *source_open_http(const char *url, GCancellable *cancellable, GError **error);
+/* For messages and logs: without user, password and query, which may carry a token. */
+char *source_url_for_people(const char *url);

@@ -4,7 +4,7 @@
  * range. libcurl calls back on our own thread, and is paused while its buffer is full: memory is
  * bounded, and no data is taken that nobody asked for.
  *
- * The first answer's ETag (or date) is asked for again with each range, so that an object that is
+ * The first answer's ETag is asked for again with each range, so that an object that is
  * replaced meanwhile is noticed instead of mixed. */
 #include <curl/curl.h>
 #include <string.h>
@@ -24,7 +24,7 @@ enum {
 struct source_http {
 	struct source source;
 	char *url;
-	char *validator; /* ETag or Last-Modified of the first answer */
+	char *validator; /* ETag of the first answer */
 	CURLM *multi;
 	CURL *easy; /* the transfer, or NULL */
 	struct curl_slist *headers;
@@ -258,10 +258,16 @@ static void http_close(struct source *source)
 	g_free(http);
 }
 
-/* The query may carry credentials (a SAS token): it is not for messages and logs. */
-static char *url_for_people(const char *url)
+char *source_url_for_people(const char *url)
 {
-	return g_strndup(url, strcspn(url, "?#"));
+	const char *slashes = strstr(url, "://");
+	const char *host = slashes != NULL ? slashes + 3 : url;
+	const size_t host_size = strcspn(host, "/?#");
+	const char *at = g_strrstr_len(host, (gssize)host_size, "@");
+	const char *shown = at != NULL ? at + 1 : host;
+
+	return g_strdup_printf("%.*s%.*s", (int)(host - url), url, (int)strcspn(shown, "?#"),
+			       shown);
 }
 
 struct source *source_open_http(const char *url, GCancellable *cancellable, GError **error)
@@ -283,7 +289,7 @@ struct source *source_open_http(const char *url, GCancellable *cancellable, GErr
 	http->multi = curl_multi_init();
 	http->buffer = g_malloc(BUFFER_SIZE);
 	http->source.ops = &OPS;
-	http->source.name = url_for_people(url);
+	http->source.name = source_url_for_people(url);
 	http->source.cancellable = cancellable != NULL ? g_object_ref(cancellable) : NULL;
 	return &http->source;
 }
