@@ -12,8 +12,11 @@ import subprocess
 import sys
 import tempfile
 
+import schema
+
 AZBUNDLE = os.path.abspath(sys.argv[1])
 STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
+HERE = os.path.dirname(os.path.abspath(__file__))
 MEASURE = "/lib/systemd/systemd-measure"
 
 
@@ -303,6 +306,67 @@ def test_manifests(folder):
     verdict("BUNDLE_LEAVES", edited(root__verity__data_blocks=39, root__size=39 * 4096))
 
 
+def edited(text, path, value):
+    """The manifest with one member changed, or without it if the value is None."""
+    manifest = json.loads(text)
+    *folders, name = path.split(".")
+    at = manifest
+    for step in folders:
+        at = at[step]
+    if value is None:
+        del at[name]
+    else:
+        at[name] = value
+    return manifest
+
+
+def schema_cases():
+    """(member, value) around every limit that lib/manifest.c has."""
+    name = ["", "x", " ~", "x" * 64, "x" * 65, "a\n", "\x7f", "\u00e4"]
+    version = ["", "1", "v1.2~rc1^3_4+5-6", "1" * 63, "1" * 64, ".1", "-1", "~1", "1 ", "1/2", "1\n"]
+    digits = [-1, 0, 10 ** 18 - 1, 10 ** 18]
+    hashes = ["", "ab" * 32, "ab" * 31, "ab" * 33, "AB" * 32, "ag" * 32, "a" * 63, "ab" * 32 + "\n"]
+    image = {"size": [-1, 0, 2 ** 36 + 1, 2 ** 50], "verity": [],
+             "verity.data_blocks": [-1, 0, 2 ** 24 + 1], "verity.root_hash": hashes,
+             "verity.salt": ["", "ab", "ab" * 256, "ab" * 257, "abc", "AB", "ag"],
+             "verity.uuid": ["", "ab" * 15, "ab" * 16, "AB" * 16, "ab" * 17]}
+    members = {"format": [1, 2], "format_min": [-1, 0, 1, 2, 65535, 65536], "product": name,
+               "architecture": name, "version": version, "update_from": version,
+               "security_version": digits, "time": digits, "root": [], "root.file_system": name,
+               "uki": [], "uki.pcr11_sha256": hashes, "unknown": [1]}
+    members.update({f"{side}.{path}": values for side in ("root", "uki")
+                    for path, values in image.items()})
+    for path, values in members.items():
+        for value in [None, {}, [], "x", 1, True, 1.5] + values:
+            if value is not None or path not in ("update_from", "unknown"):
+                yield path, value
+    yield "root.unknown", {"x": [None]}
+    yield "uki.verity.unknown", "\u00e4"
+
+
+def test_schema(folder):
+    """The schema takes what azbundle makes, and refuses what the library refuses."""
+    release = Release(folder)
+    release.build()
+    with open(os.path.join(HERE, "../../schema/manifest.schema.json"), encoding="utf-8") as file:
+        described = json.load(file)
+    text = run(AZBUNDLE, "info", "--manifest", release.at("bundle")).stdout
+    assert not list(schema.complaints(json.loads(text), described))
+    refusals = 0
+    for path, value in schema_cases():
+        manifest = edited(text, path, value)
+        # Not even a real size may stand beside another number of blocks: no schema can say that.
+        if path.endswith((".size", ".data_blocks")) and value in (1, True):
+            continue
+        found = list(schema.complaints(manifest, described))
+        resign(release.at("bundle"), release.at("other"), b"", json.dumps(manifest).encode())
+        done = run(AZBUNDLE, "info", "--manifest", release.at("other"), ok=False)
+        assert done.returncode == 0 or "MANIFEST_" in done.stderr, done.stderr
+        assert bool(found) == (done.returncode != 0), f"{path} = {value!r}: {found} {done.stderr}"
+        refusals += bool(found)
+    assert refusals > 200, f"only {refusals} refusals"
+
+
 def test_builder_refuses(folder):
     """The builder's own errors name what is wrong."""
     release = Release(folder)
@@ -349,7 +413,7 @@ def test_disk(folder):
 
 
 CASES = [test_verity, test_pcr11, test_uki, test_reproducible, test_openssl_reads_signature, test_trust,
-         test_manifests, test_builder_refuses, test_disk]
+         test_manifests, test_schema, test_builder_refuses, test_disk]
 
 
 def main():

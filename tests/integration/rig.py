@@ -11,6 +11,8 @@ import tempfile
 import time
 import traceback
 
+import schema
+
 NAME = "org.azupdate.Update1"
 PATH = "/org/azupdate/Update1"
 PATIENCE_S = 60         # for what takes a moment; long enough for a slow machine
@@ -151,66 +153,12 @@ class Rig:
         return path
 
 
-TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
-
-
-def type_fits(value, name):
-    if name == "integer":
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, TYPES[name])
-
-
-def complaints(value, schema, at="$"):
-    """The part of JSON Schema that our schemas use. A keyword that is not known is a complaint."""
-    known = {"$schema", "title", "description", "type", "const", "enum", "pattern", "minimum",
-             "required", "properties", "additionalProperties", "items", "minItems", "maxItems",
-             "anyOf"}
-    yield from (f"{at}: keyword {word} is not known here" for word in set(schema) - known)
-    names = schema.get("type", [])
-    names = [names] if isinstance(names, str) else names
-    if names and not any(type_fits(value, name) for name in names):
-        yield f"{at}: {value!r} is not {names}"
-        return
-    if "const" in schema and value != schema["const"]:
-        yield f"{at}: {value!r} is not {schema['const']!r}"
-    if "enum" in schema and value not in schema["enum"]:
-        yield f"{at}: {value!r} is none of {schema['enum']}"
-    if "anyOf" in schema and all(list(complaints(value, one, at)) for one in schema["anyOf"]):
-        yield f"{at}: {value!r} fits none of anyOf"
-    if isinstance(value, str) and not re.search(schema.get("pattern", ""), value):
-        yield f"{at}: {value!r} does not match {schema['pattern']}"
-    if type_fits(value, "integer") and value < schema.get("minimum", value):
-        yield f"{at}: {value} is less than {schema['minimum']}"
-    if isinstance(value, list):
-        yield from complaints_of_list(value, schema, at)
-    if isinstance(value, dict):
-        yield from complaints_of_object(value, schema, at)
-
-
-def complaints_of_list(value, schema, at):
-    if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
-        yield f"{at}: {len(value)} elements"
-    for i, element in enumerate(value):
-        yield from complaints(element, schema.get("items", {}), f"{at}[{i}]")
-
-
-def complaints_of_object(value, schema, at):
-    properties = schema.get("properties", {})
-    yield from (f"{at}: {name} is missing" for name in schema.get("required", [])
-                if name not in value)
-    for name, member in value.items():
-        if name in properties:
-            yield from complaints(member, properties[name], f"{at}.{name}")
-        elif schema.get("additionalProperties") is False:
-            yield f"{at}: {name} is not described"
-
-
 def validate_output(value):
     kind = re.fullmatch(r"azupdate\.(\w+)/1", value["schema"]).group(1)
     path = pathlib.Path(program("SCHEMA")) / f"{kind}.schema.json"
-    schema = json.loads(path.read_text())
-    schema["additionalProperties"] = False      # members that this release adds must be described
-    found = list(complaints(value, schema))
+    described = json.loads(path.read_text())
+    described["additionalProperties"] = False      # members that this release adds must be described
+    found = list(schema.complaints(value, described))
     expect(not found, f"{path.name}: {found}")
 
 
