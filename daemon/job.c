@@ -4,6 +4,7 @@
  * and a fast disk does not flood the bus. */
 #include "job.h"
 
+#include "azupdate/azupdate.h"
 #include "bus.h"
 #include "caller.h"
 #include "failure.h"
@@ -140,7 +141,7 @@ static struct job *job_new(unsigned number, const struct job_task *task)
 	g_variant_dict_init(&empty, NULL);
 	g_mutex_init(&job->lock);
 	job->task = *task;
-	job->path = g_strdup_printf("/org/azupdate/Update1/job/%u", number);
+	job->path = g_strdup_printf(AZUPDATE_BUS_PATH_JOB_PREFIX "%u", number);
 	job->cancellable = g_cancellable_new();
 	job->face = bus_job_skeleton_new();
 	bus_job_set_kind(job->face, task->kind);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "azupdate/azupdate.h"
 #include "busaddress.h"
 #include "busfault.h"
 #include "failure.h"
@@ -15,7 +16,6 @@
 enum { EXIT_USAGE = 2 };
 
 static const char CONFIG_PATH[] = "/etc/azupdate/azupdate.conf";
-static const char BUS_NAME[] = "org.azupdate.Update1";
 
 struct arguments {
 	char *bus;
@@ -88,7 +88,7 @@ static void daemon_loop(struct daemon *daemon, GDBusConnection *bus, unsigned id
 {
 	const struct idle_options options = {
 		.bus = bus,
-		.name = BUS_NAME,
+		.name = AZUPDATE_BUS_NAME,
 		.timeout_s = idle_s,
 		.is_busy = daemon_is_busy,
 		.leave = daemon_leave,
@@ -115,7 +115,7 @@ static gboolean daemon_run(const struct arguments *arguments, GError **error)
 				   error);
 	if (daemon.server == NULL)
 		return FALSE;
-	if (!idle_name_take(bus, BUS_NAME, error)) {
+	if (!idle_name_take(bus, AZUPDATE_BUS_NAME, error)) {
 		server_free(daemon.server);
 		return FALSE;
 	}

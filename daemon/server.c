@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "server.h"
 
+#include "azupdate/azupdate.h"
 #include "bus.h"
 #include "caller.h"
 #include "failure.h"
@@ -9,9 +10,8 @@
 
 enum { SERVER_JOBS_MAX = 8 }; /* jobs that can be looked at, the running one included */
 
-static const char MANAGER_PATH[] = "/org/azupdate/Update1";
-static const char *const SLOT_PATHS[SLOT_COUNT] = { "/org/azupdate/Update1/slot/a",
-						    "/org/azupdate/Update1/slot/b" };
+static const char *const SLOT_PATHS[SLOT_COUNT] = { AZUPDATE_BUS_PATH_SLOT_A,
+						    AZUPDATE_BUS_PATH_SLOT_B };
 
 struct server {
 	GDBusConnection *bus;
@@ -154,7 +154,7 @@ static gboolean objects_export(struct server *server, GError **error)
 		if (!g_dbus_interface_skeleton_export(slot, server->bus, SLOT_PATHS[i], error))
 			return FALSE;
 	}
-	return g_dbus_interface_skeleton_export(manager, server->bus, MANAGER_PATH, error);
+	return g_dbus_interface_skeleton_export(manager, server->bus, AZUPDATE_BUS_PATH, error);
 }
 
 struct server *server_new(GDBusConnection *bus, const char *config_path, GError **error)

@@ -3,13 +3,14 @@
 
 #include <gio/gio.h>
 
+#include "azupdate/azupdate.h"
 #include "failure.h"
 #include "faulttext.h"
 
 void busfault_register(void)
 {
 	for (unsigned i = 0; i < FAULTTEXT_COUNT; i++) {
-		g_autofree char *name = g_strdup_printf("org.azupdate.Update1.Error.%s",
+		g_autofree char *name = g_strdup_printf(AZUPDATE_BUS_ERROR_PREFIX "%s",
 							FAULTTEXT_TABLE[i].name);
 
 		if (FAULTTEXT_TABLE[i].number != FAULT_OK)

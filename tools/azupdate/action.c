@@ -10,7 +10,7 @@ int action_show(struct cli *cli, const char *action, const char *slot, GError **
 	const char *next;
 
 	if (manager == NULL)
-		return CLI_FAILED;
+		return AZUPDATE_EXIT_FAILED;
 	next = bus_manager_get_next(manager);
 	if (!cli->json) {
 		printf("Slot %s: %s. ", slot, action);
@@ -18,13 +18,13 @@ int action_show(struct cli *cli, const char *action, const char *slot, GError **
 			puts("No slot can be booted now.");
 		else
 			printf("The next boot starts slot %s.\n", next);
-		return CLI_OK;
+		return AZUPDATE_EXIT_OK;
 	}
 	g_variant_builder_init(&builder, G_VARIANT_TYPE_VARDICT);
 	g_variant_builder_add(&builder, "{sv}", "action", g_variant_new_string(action));
 	g_variant_builder_add(&builder, "{sv}", "slot", g_variant_new_string(slot));
 	g_variant_builder_add(&builder, "{sv}", "next",
 			      g_variant_new("ms", next[0] == '\0' ? NULL : next));
-	cli_print_json("azupdate.action/1", g_variant_builder_end(&builder));
-	return CLI_OK;
+	cli_print_json(AZUPDATE_SCHEMA_ACTION, g_variant_builder_end(&builder));
+	return AZUPDATE_EXIT_OK;
 }

@@ -25,7 +25,7 @@ static char *path_of(const char *name, GError **error)
 	guint64 number;
 
 	if (g_ascii_string_to_unsigned(name, 10, 1, G_MAXUINT32, &number, NULL))
-		return g_strdup_printf("%s/job/%" G_GUINT64_FORMAT, CLI_PATH, number);
+		return g_strdup_printf(AZUPDATE_BUS_PATH_JOB_PREFIX "%" G_GUINT64_FORMAT, number);
 	if (g_variant_is_object_path(name))
 		return g_strdup(name);
 	failure_set(error, FAULT_ARGUMENT, "cancel: \"%s\" is not a job", name);
@@ -40,25 +40,25 @@ static int cancel_run(struct cli *cli, int argc, char **argv, GError **error)
 	GError *cause = NULL;
 
 	if (!cli_parse(cli, NULL, 1, &argc, &argv, error))
-		return CLI_USAGE;
+		return AZUPDATE_EXIT_USAGE;
 	manager = client_manager_unread(cli, error);
 	if (manager == NULL)
-		return CLI_FAILED;
+		return AZUPDATE_EXIT_FAILED;
 	path = argc > 1 ? path_of(argv[1], error) : running_find(cli, manager, error);
 	if (path == NULL)
-		return CLI_FAILED;
+		return AZUPDATE_EXIT_FAILED;
 	job = client_job(cli, path, error);
 	if (job == NULL)
-		return CLI_FAILED;
+		return AZUPDATE_EXIT_FAILED;
 	if (!bus_job_call_cancel_sync(job, NULL, &cause)) {
 		client_fail(error, cause);
-		return CLI_FAILED;
+		return AZUPDATE_EXIT_FAILED;
 	}
 	if (cli->json)
-		cli_print_json("azupdate.job/1", jobwait_encode(path, job));
+		cli_print_json(AZUPDATE_SCHEMA_JOB, jobwait_encode(path, job));
 	else
 		printf("%s was asked to stop.\n", path);
-	return CLI_OK;
+	return AZUPDATE_EXIT_OK;
 }
 
 const struct command COMMAND_CANCEL = {

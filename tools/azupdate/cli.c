@@ -14,16 +14,16 @@ static const char EXIT_TEXT[] =
 
 struct exit_row {
 	fault why;
-	enum cli_exit status;
+	enum azupdate_exit status;
 };
 
 static const struct exit_row EXITS[] = {
-	{ FAULT_ARGUMENT, CLI_USAGE },
-	{ FAULT_NOT_ALLOWED, CLI_NOT_ALLOWED },
-	{ FAULT_JOB_BUSY, CLI_BUSY },
-	{ FAULT_JOB_CANCELLED, CLI_CANCELLED },
-	{ FAULT_CONVERGE_CANCELLED, CLI_CANCELLED },
-	{ FAULT_BUS, CLI_NO_DAEMON },
+	{ FAULT_ARGUMENT, AZUPDATE_EXIT_USAGE },
+	{ FAULT_NOT_ALLOWED, AZUPDATE_EXIT_NOT_ALLOWED },
+	{ FAULT_JOB_BUSY, AZUPDATE_EXIT_BUSY },
+	{ FAULT_JOB_CANCELLED, AZUPDATE_EXIT_CANCELLED },
+	{ FAULT_CONVERGE_CANCELLED, AZUPDATE_EXIT_CANCELLED },
+	{ FAULT_BUS, AZUPDATE_EXIT_NO_DAEMON },
 };
 
 gboolean cli_parse(struct cli *cli, const GOptionEntry *options, int operands_max, int *argc,
@@ -72,7 +72,7 @@ static int exit_status_of(fault why)
 	for (size_t i = 0; i < G_N_ELEMENTS(EXITS); i++)
 		if (EXITS[i].why == why)
 			return (int)EXITS[i].status;
-	return CLI_FAILED;
+	return AZUPDATE_EXIT_FAILED;
 }
 
 int cli_report(const struct cli *cli, const GError *error)
@@ -93,6 +93,6 @@ int cli_report(const struct cli *cli, const GError *error)
 	g_variant_builder_add(&builder, "{sv}", "name", g_variant_new_string(text->name));
 	g_variant_builder_add(&builder, "{sv}", "message", g_variant_new_string(error->message));
 	g_variant_builder_add(&builder, "{sv}", "advice", g_variant_new_string(text->advice));
-	cli_print_json("azupdate.error/1", g_variant_builder_end(&builder));
+	cli_print_json(AZUPDATE_SCHEMA_ERROR, g_variant_builder_end(&builder));
 	return exit_status_of(why);
 }

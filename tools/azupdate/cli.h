@@ -4,22 +4,8 @@
 
 #include <gio/gio.h>
 
+#include "azupdate/azupdate.h"
 #include "bus.h"
-
-static const char CLI_BUS_NAME[] = "org.azupdate.Update1";
-static const char CLI_PATH[] = "/org/azupdate/Update1";
-
-/* azupdate(1) lists them. */
-enum cli_exit {
-	CLI_OK = 0,
-	CLI_FAILED = 1,
-	CLI_USAGE = 2,
-	CLI_NOT_ALLOWED = 3,
-	CLI_BUSY = 4,
-	CLI_CANCELLED = 5,
-	CLI_NO_DAEMON = 6,
-	CLI_UNHEALTHY = 7,
-};
 
 struct cli;
 

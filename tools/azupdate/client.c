@@ -48,16 +48,16 @@ static BusManager *manager_find(struct cli *cli, gboolean must_read, GError **er
 		cli->connection = busaddress_connect(cli->bus, error);
 	if (cli->connection == NULL)
 		return NULL;
-	reply = g_dbus_connection_call_sync(cli->connection, CLI_BUS_NAME, CLI_PATH,
-					    "org.azupdate.Update1.Manager", "Refresh", NULL, NULL,
+	reply = g_dbus_connection_call_sync(cli->connection, AZUPDATE_BUS_NAME, AZUPDATE_BUS_PATH,
+					    AZUPDATE_BUS_INTERFACE_MANAGER, "Refresh", NULL, NULL,
 					    G_DBUS_CALL_FLAGS_NONE, -1, NULL, &cause);
 	if (reply == NULL && must_read) {
 		client_fail(error, cause);
 		return NULL;
 	}
 	g_clear_error(&cause);
-	manager = bus_manager_proxy_new_sync(cli->connection, G_DBUS_PROXY_FLAGS_NONE, CLI_BUS_NAME,
-					     CLI_PATH, NULL, &cause);
+	manager = bus_manager_proxy_new_sync(cli->connection, G_DBUS_PROXY_FLAGS_NONE,
+					     AZUPDATE_BUS_NAME, AZUPDATE_BUS_PATH, NULL, &cause);
 	if (manager == NULL) {
 		client_fail(error, cause);
 		return NULL;
@@ -81,10 +81,10 @@ BusManager *client_manager_unread(struct cli *cli, GError **error)
 
 BusSlot *client_slot(struct cli *cli, const char *name, GError **error)
 {
-	g_autofree char *path = g_strdup_printf("%s/slot/%s", CLI_PATH, name);
+	g_autofree char *path = g_strconcat(AZUPDATE_BUS_PATH_SLOT_PREFIX, name, NULL);
 	GError *cause = NULL;
 	BusSlot *slot = bus_slot_proxy_new_sync(cli->connection, G_DBUS_PROXY_FLAGS_NONE,
-						CLI_BUS_NAME, path, NULL, &cause);
+						AZUPDATE_BUS_NAME, path, NULL, &cause);
 
 	if (slot == NULL) {
 		client_fail(error, cause);
@@ -100,8 +100,8 @@ BusSlot *client_slot(struct cli *cli, const char *name, GError **error)
 BusJob *client_job(struct cli *cli, const char *path, GError **error)
 {
 	GError *cause = NULL;
-	BusJob *job = bus_job_proxy_new_sync(cli->connection, G_DBUS_PROXY_FLAGS_NONE, CLI_BUS_NAME,
-					     path, NULL, &cause);
+	BusJob *job = bus_job_proxy_new_sync(cli->connection, G_DBUS_PROXY_FLAGS_NONE,
+					     AZUPDATE_BUS_NAME, path, NULL, &cause);
 
 	if (job == NULL) {
 		client_fail(error, cause);

@@ -100,7 +100,7 @@ static int health_run_checks(struct cli *cli, BusManager *manager, gboolean act,
 
 	if (!bus_manager_call_run_health_sync(manager, act, &path, NULL, &cause)) {
 		client_fail(error, cause);
-		return CLI_FAILED;
+		return AZUPDATE_EXIT_FAILED;
 	}
 	done = jobwait_run(cli, path, &outcome, error);
 	result = outcome == NULL ? NULL : jobwait_result(outcome);
@@ -108,11 +108,11 @@ static int health_run_checks(struct cli *cli, BusManager *manager, gboolean act,
 	if (result != NULL && !cli->json)
 		result_print(result);
 	if (!done)
-		return CLI_FAILED;
+		return AZUPDATE_EXIT_FAILED;
 	if (cli->json)
-		cli_print_json("azupdate.job/1", outcome);
+		cli_print_json(AZUPDATE_SCHEMA_JOB, outcome);
 	g_variant_lookup(result, "healthy", "b", &healthy);
-	return healthy ? CLI_OK : CLI_UNHEALTHY;
+	return healthy ? AZUPDATE_EXIT_OK : AZUPDATE_EXIT_UNHEALTHY;
 }
 
 static void record_print(GVariant *record)
@@ -138,17 +138,17 @@ static int health_show(struct cli *cli, BusManager *manager, GError **error)
 
 	if (!bus_manager_call_health_last_sync(manager, &json, NULL, &cause)) {
 		client_fail(error, cause);
-		return CLI_FAILED;
+		return AZUPDATE_EXIT_FAILED;
 	}
 	result = healthread_decode(json, error);
 	if (result == NULL)
-		return CLI_FAILED;
+		return AZUPDATE_EXIT_FAILED;
 	g_variant_ref_sink(result);
 	if (cli->json)
-		cli_print_json("azupdate.health/1", result);
+		cli_print_json(AZUPDATE_SCHEMA_HEALTH, result);
 	else
 		record_print(result);
-	return CLI_OK;
+	return AZUPDATE_EXIT_OK;
 }
 
 static int health_run(struct cli *cli, int argc, char **argv, GError **error)
@@ -162,14 +162,14 @@ static int health_run(struct cli *cli, int argc, char **argv, GError **error)
 	g_autoptr(BusManager) manager = NULL;
 
 	if (!cli_parse(cli, options, 1, &argc, &argv, error))
-		return CLI_USAGE;
+		return AZUPDATE_EXIT_USAGE;
 	if (argc < 2 || (strcmp(argv[1], "run") != 0 && strcmp(argv[1], "show") != 0)) {
 		failure_set(error, FAULT_ARGUMENT, "health: say run or show");
-		return CLI_USAGE;
+		return AZUPDATE_EXIT_USAGE;
 	}
 	manager = client_manager_unread(cli, error);
 	if (manager == NULL)
-		return CLI_FAILED;
+		return AZUPDATE_EXIT_FAILED;
 	return strcmp(argv[1], "run") == 0 ? health_run_checks(cli, manager, act, error)
 					   : health_show(cli, manager, error);
 }

@@ -107,13 +107,13 @@ static int install_finish(struct cli *cli, const struct install *install, const 
 	g_autoptr(GVariant) result = NULL;
 
 	if (!jobwait_run(cli, path, &outcome, error))
-		return CLI_FAILED;
+		return AZUPDATE_EXIT_FAILED;
 	result = jobwait_result(outcome);
 	if (cli->json)
-		cli_print_json("azupdate.job/1", outcome);
+		cli_print_json(AZUPDATE_SCHEMA_JOB, outcome);
 	else
 		result_print(result, install);
-	return CLI_OK;
+	return AZUPDATE_EXIT_OK;
 }
 
 static int job_show(struct cli *cli, const char *path, GError **error)
@@ -121,12 +121,12 @@ static int job_show(struct cli *cli, const char *path, GError **error)
 	g_autoptr(BusJob) job = client_job(cli, path, error);
 
 	if (job == NULL)
-		return CLI_FAILED;
+		return AZUPDATE_EXIT_FAILED;
 	if (cli->json)
-		cli_print_json("azupdate.job/1", jobwait_encode(path, job));
+		cli_print_json(AZUPDATE_SCHEMA_JOB, jobwait_encode(path, job));
 	else
 		printf("%s\n", path);
-	return CLI_OK;
+	return AZUPDATE_EXIT_OK;
 }
 
 static int install_run(struct cli *cli, int argc, char **argv, GError **error)
@@ -145,18 +145,18 @@ static int install_run(struct cli *cli, int argc, char **argv, GError **error)
 	g_autofree char *path = NULL;
 
 	if (!cli_parse(cli, options, 1, &argc, &argv, error))
-		return CLI_USAGE;
+		return AZUPDATE_EXIT_USAGE;
 	if (argc < 2) {
 		failure_set(error, FAULT_ARGUMENT, "install: name a file, an address, or -");
-		return CLI_USAGE;
+		return AZUPDATE_EXIT_USAGE;
 	}
 	manager = client_manager_unread(cli, error);
 	if (manager == NULL)
-		return CLI_FAILED;
+		return AZUPDATE_EXIT_FAILED;
 	path = source_is_url(argv[1]) ? install_url(manager, &install, argv[1], error)
 				      : install_descriptor(manager, &install, argv[1], error);
 	if (path == NULL)
-		return CLI_FAILED;
+		return AZUPDATE_EXIT_FAILED;
 	return install.no_wait ? job_show(cli, path, error)
 			       : install_finish(cli, &install, path, error);
 }

@@ -55,20 +55,20 @@ int main(int argc, char **argv)
 	setlocale(LC_ALL, "");
 	if (argc < 2) {
 		usage_print(stderr);
-		return CLI_USAGE;
+		return AZUPDATE_EXIT_USAGE;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		usage_print(stdout);
-		return CLI_OK;
+		return AZUPDATE_EXIT_OK;
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		puts("azupdate " AZUPDATE_VERSION);
-		return CLI_OK;
+		return AZUPDATE_EXIT_OK;
 	}
 	command = command_find(argv[1]);
 	if (command != NULL)
 		return command_run(command, argc - 1, argv + 1);
 	fprintf(stderr, "azupdate: there is no command \"%s\"\n", argv[1]);
 	usage_print(stderr);
-	return CLI_USAGE;
+	return AZUPDATE_EXIT_USAGE;
 }

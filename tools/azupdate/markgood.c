@@ -8,16 +8,16 @@ static int mark_good_run(struct cli *cli, int argc, char **argv, GError **error)
 	GError *cause = NULL;
 
 	if (!cli_parse(cli, NULL, 1, &argc, &argv, error))
-		return CLI_USAGE;
+		return AZUPDATE_EXIT_USAGE;
 	manager = client_manager(cli, error);
 	if (manager == NULL)
-		return CLI_FAILED;
+		return AZUPDATE_EXIT_FAILED;
 	slot = argc > 1 ? g_strdup(argv[1]) : client_running_slot(manager, error);
 	if (slot == NULL)
-		return CLI_FAILED;
+		return AZUPDATE_EXIT_FAILED;
 	if (!bus_manager_call_mark_good_sync(manager, slot, NULL, &cause)) {
 		client_fail(error, cause);
-		return CLI_FAILED;
+		return AZUPDATE_EXIT_FAILED;
 	}
 	return action_show(cli, "marked good", slot, error);
 }

@@ -8,13 +8,13 @@ static int rollback_run(struct cli *cli, int argc, char **argv, GError **error)
 	GError *cause = NULL;
 
 	if (!cli_parse(cli, NULL, 0, &argc, &argv, error))
-		return CLI_USAGE;
+		return AZUPDATE_EXIT_USAGE;
 	manager = client_manager(cli, error);
 	if (manager == NULL)
-		return CLI_FAILED;
+		return AZUPDATE_EXIT_FAILED;
 	if (!bus_manager_call_rollback_sync(manager, &slot, NULL, &cause)) {
 		client_fail(error, cause);
-		return CLI_FAILED;
+		return AZUPDATE_EXIT_FAILED;
 	}
 	return action_show(cli, "activated", slot, error);
 }

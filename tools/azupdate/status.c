@@ -50,7 +50,7 @@ static int status_run(struct cli *cli, int argc, char **argv, GError **error)
 	else if (gathered)
 		status_print_text(&status);
 	status_done(&status);
-	return gathered ? CLI_OK : CLI_FAILED;
+	return gathered ? AZUPDATE_EXIT_OK : AZUPDATE_EXIT_FAILED;
 }
 
 const struct command COMMAND_STATUS = {

@@ -148,5 +148,5 @@ void status_print_json(const struct status *status)
 	g_variant_builder_add(&builder, "{sv}", "pcr11", pcr_encode(manager));
 	g_variant_builder_add(&builder, "{sv}", "failed", failed_encode(manager));
 	g_variant_builder_add(&builder, "{sv}", "jobs", jobs_encode(status));
-	cli_print_json("azupdate.status/1", g_variant_builder_end(&builder));
+	cli_print_json(AZUPDATE_SCHEMA_STATUS, g_variant_builder_end(&builder));
 }
