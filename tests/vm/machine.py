@@ -256,18 +256,21 @@ class Machine:
         for name in ("qmp.sock", "agent.sock", "serial.sock"):
             if os.path.exists(self._path(name)):
                 os.unlink(self._path(name))
+        self._spawn()
+        self.agent = Agent(self._path("agent.sock"))
+        self.agent.connect()
+
+    def _spawn(self):
         self.tpm = Tpm(self.tpm_state_dir, self.workdir, not self.kvm)
         with open(self._path("qemu.log"), "ab") as log:
             self.process = subprocess.Popen(self._arguments(), env=_environment(),
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            self.qmp = Qmp(self._path("qmp.sock"), self.is_running)
+            self.qmp = Qmp(self._path("qmp.sock"), lambda: self.process.poll() is None)
         except MachineError as error:
             self.kill()
             with open(self._path("qemu.log"), encoding="utf-8", errors="replace") as log:
                 raise MachineError(f"{error}: {log.read()[-500:]}") from error
-        self.agent = Agent(self._path("agent.sock"))
-        self.agent.connect()
 
     def is_running(self):
         return self.process is not None and self.process.poll() is None

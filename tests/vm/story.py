@@ -22,6 +22,7 @@ import time
 import eventlog
 import machine as vm
 import releases
+import respawn
 
 BOOT_S = 40             # under KVM; machine.slowness makes it fit emulation
 HOST = "10.0.2.2"       # QEMU's user network: this machine's loopback
@@ -205,8 +206,8 @@ class Story:
 
     def tell_all(self):
         with served(self.world) as self.port:
-            with vm.Machine(self.world.disk, self.world.vars, self.world.tpm, self.world.at("run"),
-                            net=True) as self.guest:
+            with respawn.RespawningMachine(self.world.disk, self.world.vars, self.world.tpm,
+                                           self.world.at("run"), net=True) as self.guest:
                 for chapter in self.CHAPTERS:
                     chapter(self)
                 self.tell("The end: nothing was lost, and nobody had to come.")
