@@ -184,7 +184,7 @@ static gboolean activate_handle(BusManager *manager, GDBusMethodInvocation *invo
 {
 	struct machine *machine;
 	GError *error = NULL;
-	unsigned slot;
+	unsigned slot = SLOT_NONE;
 
 	if (!slot_parse(name, &slot, &error) || !server_machine(user_data, &machine, &error) ||
 	    !machine_activate(machine, slot, &error))
@@ -200,7 +200,7 @@ static gboolean rollback_handle(BusManager *manager, GDBusMethodInvocation *invo
 {
 	struct machine *machine;
 	GError *error = NULL;
-	unsigned slot;
+	unsigned slot = SLOT_NONE;
 
 	if (!server_machine(user_data, &machine, &error) ||
 	    !machine_rollback(machine, &slot, &error))
@@ -216,7 +216,7 @@ static gboolean mark_good_handle(BusManager *manager, GDBusMethodInvocation *inv
 {
 	struct machine *machine;
 	GError *error = NULL;
-	unsigned slot;
+	unsigned slot = SLOT_NONE;
 
 	if (!slot_parse(name, &slot, &error) || !server_machine(user_data, &machine, &error) ||
 	    !machine_mark_good(machine, slot, &error))
@@ -245,7 +245,7 @@ static gboolean mark_bad_handle(BusManager *manager, GDBusMethodInvocation *invo
 {
 	struct machine *machine;
 	GError *error = NULL;
-	unsigned slot;
+	unsigned slot = SLOT_NONE;
 
 	if (!slot_parse(name, &slot, &error) || !reason_check(reason, &error) ||
 	    !server_machine(user_data, &machine, &error) ||
