@@ -12,7 +12,6 @@ enum {
 	MANIFEST_SIZE_MAX = 64 * 1024,
 	MANIFEST_FORMAT = 1,
 	MANIFEST_NAME_MAX = 64, /* characters of product, architecture, file system */
-	MANIFEST_DEPTH_MAX = 16,
 };
 
 /* An image and its tree: the root image, the UKI. */
@@ -36,7 +35,7 @@ struct manifest {
 };
 typedef struct manifest Manifest; /* for g_autoptr() only */
 
-/* NULL with FAULT_MANIFEST_SIZE, _SYNTAX (no JSON, duplicate keys, NUL, bad UTF-8, too deep),
+/* NULL with FAULT_MANIFEST_SIZE, _SYNTAX (no JSON, duplicate keys, NUL, bad UTF-8),
  * _LATER, _FIELD. Unknown fields are ignored: a later writer may add some. */
 struct manifest *manifest_decode(const uint8_t *bytes, size_t size_bytes, GError **error);
 /* The same manifest gives the same bytes. */

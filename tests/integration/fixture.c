@@ -104,7 +104,7 @@ static void stub_make(const char *path)
 	g_file_set_contents(path, (char *)bytes, sizeof bytes, NULL);
 }
 
-static void release_make(struct fixture *fixture, unsigned version, unsigned blocks)
+void fixture_release(struct fixture *fixture, unsigned version, unsigned blocks)
 {
 	const char *azbundle = g_getenv("AZBUNDLE");
 	g_autofree char *number = g_strdup_printf("%u", version);
@@ -120,6 +120,7 @@ static void release_make(struct fixture *fixture, unsigned version, unsigned blo
 	g_file_set_contents(osrel, "ID=test\nAZUPDATE_SECURITY_VERSION=1\n", -1, NULL);
 	g_file_set_contents(small, number, -1, NULL);
 	image_make(root, blocks, version);
+	g_free(fixture->bundle[version]);
 	fixture->bundle[version] = g_strdup_printf("%s/%u.azb", fixture->folder, version);
 	fixture_run(azbundle, "uki", "--stub", stub, "--linux", small, "--initrd", small,
 		    "--os-release", osrel, "--root", root, "--product", "test", "-o", uki, NULL);
@@ -152,7 +153,7 @@ struct fixture *fixture_new(unsigned root_blocks)
 	keys = fixture_path(fixture, "keys");
 	fixture_run(azbundle, "keys", keys, NULL);
 	for (unsigned version = 1; version < G_N_ELEMENTS(fixture->bundle); version++)
-		release_make(fixture, version, root_blocks);
+		fixture_release(fixture, version, root_blocks);
 	fixture->config = (struct config){
 		.disk = g_strdup(fixture->disk),
 		.product = g_strdup("test"),

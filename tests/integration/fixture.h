@@ -18,6 +18,9 @@ struct fixture {
 struct fixture *fixture_new(unsigned root_blocks);
 void fixture_free(struct fixture *fixture);
 
+/* Makes one version's bundle anew, with a root image of another size. */
+void fixture_release(struct fixture *fixture, unsigned version, unsigned blocks);
+
 /* Says which slot the machine was booted from, as azverity does. */
 void fixture_boot(struct fixture *fixture, unsigned slot);
 /* Chooses and stores as azboot does; returns the slot, and makes it the running one. */
