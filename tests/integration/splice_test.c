@@ -114,7 +114,32 @@ static void test_spliced(void)
 	parts_done(&third);
 }
 
-static const struct tap_case CASES[] = { { "content of another release", test_spliced } };
+/* A slot that could be booted is over before its first block is: the record says so at once. */
+static void test_slot_is_emptied_first(void)
+{
+	struct parts second = { 0 };
+	struct parts third = { 0 };
+	struct bootrec rec;
+	int fd;
+
+	expect(fixture_install(fixture, fixture->bundle[2], FALSE) == FAULT_OK);
+	expect(fixture_record(fixture).table.slots[SLOT_B].state == SLOT_TRYING);
+	parts_read(&second, fixture->bundle[2]);
+	parts_read(&third, fixture->bundle[3]);
+	fd = bundle_splice(&third, &second, is_frames);
+	expect(fixture_install_fd(fixture, fd, FALSE) == FAULT_BUNDLE_BLOCK);
+	rec = fixture_record(fixture);
+	expect(rec.table.slots[SLOT_B].state == SLOT_EMPTY);
+	expect(slot_choose(&rec.table, SLOT_NONE).index == SLOT_A);
+	close(fd);
+	parts_done(&second);
+	parts_done(&third);
+}
+
+static const struct tap_case CASES[] = {
+	{ "content of another release", test_spliced },
+	{ "a slot is emptied first", test_slot_is_emptied_first },
+};
 
 int main(void)
 {
