@@ -133,6 +133,18 @@ static gboolean health_act(const struct work_health *health, const struct health
 	return verdict != MACHINE_REBOOT || reboot_request(server_bus(health->server), error);
 }
 
+/* Checks that cannot be run say nothing good of the release: they count as a failed check, or a
+ * release that ships a bad folder would stay on trial for ever. */
+static struct health_result *health_refused(const GError *why)
+{
+	struct health_result *result = g_new0(struct health_result, 1);
+
+	result->checks = g_ptr_array_new();
+	result->why = failure_code(why);
+	result->reason = g_strdup(why->message);
+	return result;
+}
+
 static gboolean health_run_job(struct job *job, gpointer data, GVariant **ret_result,
 			       GError **error)
 {
@@ -145,11 +157,16 @@ static gboolean health_run_job(struct job *job, gpointer data, GVariant **ret_re
 		.retries = config->health_retries,
 	};
 	g_autoptr(HealthResult) result = NULL;
+	g_autoptr(GError) why = NULL;
 
 	job_progress(&STEP, job);
-	result = health_run(&options, job_cancellable(job), error);
-	if (result == NULL)
+	result = health_run(&options, job_cancellable(job), &why);
+	if (result == NULL && (!health->act || g_cancellable_is_cancelled(job_cancellable(job)))) {
+		g_propagate_error(error, g_steal_pointer(&why));
 		return FALSE;
+	}
+	if (result == NULL)
+		result = health_refused(why);
 	if (health->act)
 		return health_act(health, result, ret_result, error);
 	*ret_result = health_encode(result, "none");

@@ -153,6 +153,19 @@ def test_release_that_fails():
         expect_equal(machine.slots()["b"], ("3.0", "trial"))
 
 
+def test_checks_that_cannot_be_run():
+    with Machine() as machine:
+        machine.cli("install", MAKER.bundle(3))
+        machine.reboot("b")
+        machine.check_add("net", "exit 0")
+        os.chmod(machine.folder / "health/required.d", 0o777)
+        expect_equal(machine.json("health", "run", status=1)["name"], "HEALTH_FOLDER")
+        expect_equal(machine.status()["failed"], [])
+        expect_equal(machine.json("health", "run", "--act", status=1)["name"], "REBOOT")
+        expect_equal(machine.status()["failed"][0]["fault_name"], "HEALTH_FOLDER")
+        expect_equal(machine.slots()["b"], ("3.0", "trial"))
+
+
 def test_stage_only():
     with Machine() as machine:
         machine.cli("install", "--no-activate", MAKER.bundle(2))
