@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A machine whose every reset is a power cycle: QEMU ends and a new one starts with the same disk,
-variables and TPM. QEMU 7.2 reads freed memory at a cold reset, and now and then the guest's firmware
-does not survive it; a machine that resets ten times in one test must not depend on that."""
+variables and TPM. The firmware of a guest once did not come back after a reset within one QEMU; the
+likely cause, not proven, is the use of freed memory that QEMU 7.2 shows at a cold reset under
+MALLOC_PERTURB_. A machine that resets ten times in one test must not depend on that."""
 import socket
 import threading
 import time
