@@ -104,10 +104,11 @@ static gboolean failures_note(struct machine *machine, GError **error)
 	for (unsigned i = 0; i < SLOT_COUNT; i++) {
 		const struct slot *slot = &rec.table.slots[i];
 		g_autofree char *root_hash = crypto_hex(slot->root_hash, SLOT_HASH_SIZE);
-		g_autoptr(Slotstore) store = slotstore_read(&machine->layout->boot[i], NULL);
+		g_autoptr(Slotstore) store = NULL;
 
 		if (slot->state != SLOT_BAD || failed_find(list, root_hash) != NULL)
 			continue;
+		store = slotstore_read(&machine->layout->boot[i], NULL);
 		failed_add(list, store != NULL ? store->head.version : NULL, root_hash,
 			   (fault)slot->fault, fault_sentence(slot->fault));
 		changed = TRUE;

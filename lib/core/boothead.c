@@ -65,10 +65,10 @@ static fault boothead_check_frame(const uint8_t bytes[static BOOTHEAD_SIZE])
 	return FAULT_OK;
 }
 
-static bool range_is_inside(uint64_t offset, uint64_t size_bytes, uint64_t end)
+static bool area_is_inside(uint64_t offset, uint64_t size_bytes, uint64_t end)
 {
-	return offset >= BOOTHEAD_SIZE && offset % 4096 == 0 && offset <= end &&
-	       size_bytes <= end - offset;
+	return offset >= BOOTHEAD_SIZE && offset % 4096 == 0 &&
+	       bytes_range_is_inside(offset, size_bytes, end);
 }
 
 static bool boothead_is_valid(const struct boothead *head, uint64_t partition_size)
@@ -77,10 +77,10 @@ static bool boothead_is_valid(const struct boothead *head, uint64_t partition_si
 	       head->manifest_size <= BOOTHEAD_MANIFEST_MAX &&
 	       head->signature_size <= BOOTHEAD_SIGNATURE_MAX &&
 	       head->version[BOOTHEAD_VERSION_SIZE - 1] == '\0' &&
-	       range_is_inside(head->uki_offset, head->uki_size, partition_size) &&
-	       range_is_inside(head->tree_offset, 4096, partition_size) &&
-	       range_is_inside(head->manifest_offset, head->manifest_size, partition_size) &&
-	       range_is_inside(head->signature_offset, head->signature_size, partition_size);
+	       area_is_inside(head->uki_offset, head->uki_size, partition_size) &&
+	       area_is_inside(head->tree_offset, 4096, partition_size) &&
+	       area_is_inside(head->manifest_offset, head->manifest_size, partition_size) &&
+	       area_is_inside(head->signature_offset, head->signature_size, partition_size);
 }
 
 fault boothead_decode(const uint8_t bytes[static BOOTHEAD_SIZE], uint64_t partition_size,

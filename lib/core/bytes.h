@@ -66,3 +66,9 @@ static inline void bytes_fill(uint8_t *bytes, uint8_t value, size_t size_bytes)
 	for (size_t i = 0; i < size_bytes; i++)
 		bytes[i] = value;
 }
+
+/* Whether `size_bytes` from `offset` on end at or before `end`; no sum of these can overflow. */
+static inline bool bytes_range_is_inside(uint64_t offset, uint64_t size_bytes, uint64_t end)
+{
+	return offset <= end && size_bytes <= end - offset;
+}

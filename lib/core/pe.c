@@ -22,11 +22,6 @@ enum {
 	NAME_SIZE = 8,
 };
 
-static bool range_is_inside(uint64_t offset, uint64_t size_bytes, uint64_t end)
-{
-	return offset <= end && size_bytes <= end - offset;
-}
-
 void pe_section_get(const struct pe *pe, const uint8_t *bytes, unsigned index,
 		    struct pe_section *ret_section)
 {
@@ -53,7 +48,7 @@ fault pe_decode(const uint8_t *bytes, size_t size_bytes, struct pe *ret_pe)
 	if (size_bytes < DOS_SIZE || bytes[0] != 'M' || bytes[1] != 'Z')
 		return FAULT_PE_MAGIC;
 	coff = bytes_load_u32(bytes + DOS_PE_OFFSET);
-	if (!range_is_inside(coff, COFF_SIZE + OPTIONAL_SIZE_MIN, size_bytes))
+	if (!bytes_range_is_inside(coff, COFF_SIZE + OPTIONAL_SIZE_MIN, size_bytes))
 		return FAULT_PE_RANGE;
 	if (bytes_load_u32(bytes + coff) != 0x00004550)
 		return FAULT_PE_MAGIC;
@@ -70,15 +65,15 @@ fault pe_decode(const uint8_t *bytes, size_t size_bytes, struct pe *ret_pe)
 	pe.file_alignment = bytes_load_u32(bytes + pe.optional_offset + OPTIONAL_FILE_ALIGNMENT);
 	pe.headers_size = bytes_load_u32(bytes + pe.optional_offset + OPTIONAL_HEADERS_SIZE);
 	pe.section_table_offset = pe.optional_offset + (size_t)optional_size;
-	if (!range_is_inside(pe.section_table_offset, (uint64_t)pe.section_count * SECTION_SIZE,
-			     size_bytes))
+	if (!bytes_range_is_inside(pe.section_table_offset,
+				   (uint64_t)pe.section_count * SECTION_SIZE, size_bytes))
 		return FAULT_PE_RANGE;
 
 	for (unsigned i = 0; i < pe.section_count; i++) {
 		struct pe_section section;
 
 		pe_section_get(&pe, bytes, i, &section);
-		if (!range_is_inside(section.file_offset, section.file_size, size_bytes))
+		if (!bytes_range_is_inside(section.file_offset, section.file_size, size_bytes))
 			return FAULT_PE_RANGE;
 	}
 	*ret_pe = pe;
