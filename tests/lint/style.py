@@ -10,9 +10,16 @@ TOP = sys.argv[1]
 CC = os.environ.get("CC", "cc")
 FUNCTION_LINES, FILE_LINES, COLUMNS, NESTING = 60, 600, 100, 5
 # Each external library is included by one file of lib/ (json.h is the face of jansson).
-LIBRARIES = {"curl/": {"source_http.c"}, "openssl/": {"crypto.c"}, "jansson.h": {"json.h"},
-             "zstd.h": {"frame.c"}, "blkid": {"layout.c"}, "tss2/": {"tpm.c"}, "ostree": {"ostree.c"},
-             "libcryptsetup": set()}
+LIBRARIES = {
+    "blkid": {"layout.c"},
+    "curl/": {"source_http.c"},
+    "jansson.h": {"json.h"},
+    "libcryptsetup": set(),
+    "openssl/": {"crypto.c"},
+    "ostree": {"ostree.c"},
+    "tss2/": {"tpm.c"},
+    "zstd.h": {"frame.c"},
+}
 CORE_SYSTEM = {"stdbool.h", "stddef.h", "stdint.h"}
 # What may be included from where: folder -> folders whose headers it may name.
 BANNED = {"lib/core": ["lib/", "daemon/", "tools/", "bootloader/"], "lib": ["daemon/", "tools/"],
