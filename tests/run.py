@@ -21,15 +21,19 @@ def main():
               or any(suite.split(":")[-1] in names for suite in test["suite"])]
     log = os.path.join(build, "meson-logs", "testlog.json")
     subprocess.run(["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs", *chosen])
-    passed = failed = 0
+    passed = failed = seen = 0
     for line in open(log, encoding="utf-8"):
         result = json.loads(line)
+        seen += 1
         ok = result["result"] in ("OK", "EXPECTEDFAIL")
         if result["result"] == "SKIP":
             print(f"skipped: {result['name']}")
             continue
         passed += ok
         failed += not ok
+    if seen != len(chosen): # the test runner itself broke down
+        print(f"{len(chosen) - seen} of {len(chosen)} tests have no result")
+        failed += abs(len(chosen) - seen)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or passed == 0 else 0
 
