@@ -177,8 +177,10 @@ class Agent:
         self._path = path
         self._socket = None
         self._buffer = b""
+        self._owed = 0  # answers that are still to come; more than one after a command took too long
 
     def connect(self):
+        self._owed = 0
         self._socket = socket.socket(socket.AF_UNIX)
         _wait_until(lambda: _connects(self._socket, self._path), 10, "the agent's socket")
 
@@ -208,6 +210,7 @@ class Agent:
             boot_id = line[5:].strip()
             if not self.boot_ids or boot_id != self.boot_ids[-1]:
                 self.boot_ids.append(boot_id)
+                self._owed = 0
                 raise MachineError("the guest rebooted during the command")
             line = self._line(deadline)
         return line
@@ -218,12 +221,18 @@ class Agent:
             line = self._line(deadline)
             if line.startswith("ready"):
                 self.boot_ids.append(line[5:].strip())
+                self._owed = 0
+            else:
+                self._owed = max(0, self._owed - 1)
         return self.boot_ids[-1]
 
     def run(self, command, deadline):
         self._socket.settimeout(max(0.01, deadline - time.monotonic()))
         self._socket.sendall(base64.b64encode(command.encode()) + b"\n")
-        line = self._next(deadline)
+        self._owed += 1
+        while self._owed > 0:  # the last is ours
+            line = self._next(deadline)
+            self._owed -= 1
         status, _, output = line.partition(" ")
         return int(status), base64.b64decode(output).decode(errors="replace")
 
