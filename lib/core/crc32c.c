@@ -1,21 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 #include "crc32c.h"
 
-/* One entry per nibble: 64 bytes of table instead of 1 KiB in the boot program. */
-static const uint32_t NIBBLE[16] = {
-	0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3,
-	0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
-	0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
-};
+#include "crc32c_table.h"
+
+/* The library has eight slices of the table, the boot program one: the code fits any number. */
+static uint32_t after_slices(uint32_t crc, const uint8_t bytes[static CRC32C_SLICES])
+{
+	uint32_t next = 0;
+
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < CRC32C_SLICES; i++) {
+		next ^= CRC32C_TABLE[CRC32C_SLICES - 1 - i][(crc & 255) ^ bytes[i]];
+		crc >>= 8;
+	}
+	return next ^ crc;
+}
 
 uint32_t crc32c(const uint8_t *bytes, size_t size_bytes)
 {
 	uint32_t crc = 0xffffffff;
+	size_t at = 0;
 
-	for (size_t i = 0; i < size_bytes; i++) {
-		crc ^= bytes[i];
-		crc = crc >> 4 ^ NIBBLE[crc & 15];
-		crc = crc >> 4 ^ NIBBLE[crc & 15];
-	}
+	for (; size_bytes - at >= CRC32C_SLICES; at += CRC32C_SLICES)
+		crc = after_slices(crc, bytes + at);
+	for (; at < size_bytes; at++)
+		crc = crc >> 8 ^ CRC32C_TABLE[0][(crc ^ bytes[at]) & 255];
 	return ~crc;
 }
