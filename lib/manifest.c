@@ -5,6 +5,7 @@
 
 #include "crypto.h"
 #include "failure.h"
+#include "feclayout.h"
 #include "json.h"
 
 static const uint64_t NUMBER_MAX = 999999999999999999; /* 18 digits, as in os-release */
@@ -67,6 +68,27 @@ static gboolean image_decode(const struct json_reader *reader, json_t *object,
 	return TRUE;
 }
 
+/* Not having any is usual. */
+static gboolean parity_decode(const struct json_reader *reader, json_t *object,
+			      struct manifest_fec *ret_fec)
+{
+	uint64_t roots;
+	json_t *fec;
+
+	if (json_object_get(object, "fec") == NULL)
+		return TRUE;
+	fec = json_get_object(reader, object, "fec");
+	if (fec == NULL || !json_get_number(reader, fec, "roots", FECLAYOUT_ROOTS_MAX, &roots) ||
+	    !hex_decode(reader, fec, "root_hash", ret_fec->root_hash, VERITREE_HASH_SIZE, NULL))
+		return FALSE;
+	if (roots < FECLAYOUT_ROOTS_MIN)
+		return failure_set(reader->error, (fault)reader->code,
+				   "%s: \"roots\" is %u, not from %d to %d", reader->what,
+				   (unsigned)roots, FECLAYOUT_ROOTS_MIN, FECLAYOUT_ROOTS_MAX);
+	ret_fec->roots = (unsigned)roots;
+	return TRUE;
+}
+
 static gboolean identity_decode(const struct json_reader *reader, json_t *object,
 				struct manifest *manifest)
 {
@@ -103,6 +125,7 @@ static gboolean images_decode(const struct json_reader *reader, json_t *object,
 	uint8_t pcr[VERITREE_HASH_SIZE];
 
 	if (uki == NULL || !image_decode(reader, root, &manifest->root) ||
+	    !parity_decode(reader, root, &manifest->root.fec) ||
 	    !image_decode(reader, uki, &manifest->uki))
 		return FALSE;
 	manifest->file_system = g_strdup(
@@ -159,6 +182,13 @@ static json_t *image_encode(const struct manifest_image *image)
 			 "uuid", uuid, "root_hash", root);
 }
 
+static json_t *parity_encode(const struct manifest_fec *fec)
+{
+	g_autofree char *root = crypto_hex(fec->root_hash, VERITREE_HASH_SIZE);
+
+	return json_pack("{s:i, s:s}", "roots", (int)fec->roots, "root_hash", root);
+}
+
 char *manifest_encode(const struct manifest *manifest)
 {
 	g_autoptr(JsonValue) object = json_pack(
@@ -173,6 +203,8 @@ char *manifest_encode(const struct manifest *manifest)
 	char *copy;
 
 	json_object_set_new(root, "file_system", json_string(manifest->file_system));
+	if (manifest->root.fec.roots != 0)
+		json_object_set_new(root, "fec", parity_encode(&manifest->root.fec));
 	if (manifest->pcr11_sha256 != NULL)
 		json_object_set_new(uki, "pcr11_sha256", json_string(manifest->pcr11_sha256));
 	json_object_set_new(object, "root", root);

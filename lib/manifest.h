@@ -14,11 +14,18 @@ enum {
 	MANIFEST_NAME_MAX = 64, /* characters of product, architecture, file system */
 };
 
+/* Parity behind the tree, see fec.h. */
+struct manifest_fec {
+	unsigned roots;                        /* 0: there is none */
+	uint8_t root_hash[VERITREE_HASH_SIZE]; /* of a tree over the parity, without a salt */
+};
+
 /* An image and its tree: the root image, the UKI. */
 struct manifest_image {
 	uint64_t size_bytes; /* the last block is padded with zeros up to 4096 */
 	struct veritree_superblock superblock;
 	uint8_t root_hash[VERITREE_HASH_SIZE];
+	struct manifest_fec fec; /* of the root image only */
 };
 
 struct manifest {

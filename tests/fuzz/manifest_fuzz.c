@@ -32,13 +32,15 @@ size_t fuzz_seed(unsigned number, uint8_t *ret_bytes, size_t room)
 		.version = (char *)"1.2~rc1",
 		.update_from = number == 1 ? (char *)"1" : NULL,
 		.file_system = (char *)"erofs",
-		.root = { .size_bytes = 8191, .superblock = { .data_blocks = 2, .salt_size = 4 } },
+		.root = { .size_bytes = 8191,
+			  .superblock = { .data_blocks = 2, .salt_size = 4 },
+			  .fec.roots = number == 2 ? 24 : 0 },
 		.uki = { .size_bytes = 5, .superblock = { .data_blocks = 1 } },
 	};
 	g_autofree char *text = manifest_encode(&manifest);
 	const size_t size_bytes = strlen(text);
 
-	if (number > 1 || size_bytes > room)
+	if (number > 2 || size_bytes > room)
 		return 0;
 	memcpy(ret_bytes, text, size_bytes);
 	return size_bytes;
