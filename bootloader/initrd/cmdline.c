@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "feclayout.h"
+
 struct word {
 	const char *start;
 	size_t size;
@@ -77,19 +79,30 @@ static bool hash_decode(struct word value, uint8_t ret_hash[static VERITREE_HASH
 	return true;
 }
 
-static bool blocks_decode(struct word value, uint64_t *ret_blocks)
+static bool number_decode(struct word value, uint64_t max, uint64_t *ret_number)
 {
-	uint64_t blocks = 0;
+	uint64_t number = 0;
 
 	for (size_t i = 0; i < value.size; i++) {
 		if (value.start[i] < '0' || value.start[i] > '9')
 			return false;
-		blocks = 10 * blocks + (uint64_t)(value.start[i] - '0');
-		if (blocks > VERITREE_DATA_BLOCKS_MAX)
+		number = 10 * number + (uint64_t)(value.start[i] - '0');
+		if (number > max)
 			return false;
 	}
-	*ret_blocks = blocks;
-	return blocks > 0;
+	*ret_number = number;
+	return number > 0;
+}
+
+static unsigned fec_decode(const char *text)
+{
+	struct word value;
+	uint64_t roots;
+
+	if (value_find(text, "azupdate.fec", &value) != 1 ||
+	    !number_decode(value, FECLAYOUT_ROOTS_MAX, &roots) || roots < FECLAYOUT_ROOTS_MIN)
+		return 0;
+	return (unsigned)roots;
 }
 
 /* The last value given, as the kernel does it; one that does not fit is no value of ours. */
@@ -112,8 +125,9 @@ fault cmdline_parse(const char *text, struct cmdline *ret_cmdline)
 	if (value_find(text, "roothash", &value) != 1 || !hash_decode(value, cmdline.root_hash))
 		return FAULT_ROOT_CMDLINE;
 	if (value_find(text, "azupdate.blocks", &value) != 1 ||
-	    !blocks_decode(value, &cmdline.data_blocks))
+	    !number_decode(value, VERITREE_DATA_BLOCKS_MAX, &cmdline.data_blocks))
 		return FAULT_ROOT_BLOCKS;
+	cmdline.fec_roots = fec_decode(text);
 	value_copy(text, "rootfstype", "erofs", cmdline.fstype, sizeof cmdline.fstype);
 	value_copy(text, "init", "/sbin/init", cmdline.init, sizeof cmdline.init);
 	*ret_cmdline = cmdline;

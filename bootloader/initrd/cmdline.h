@@ -4,6 +4,8 @@
  *
  *   roothash=HEX            64 hex digits, exactly once
  *   azupdate.blocks=N       data blocks of the root image, so where its superblock stands; once
+ *   azupdate.fec=N          roots of the parity behind its tree; any value but one from 2 to 24,
+ *                           given once, means none: it is a help, and no condition
  *   rootfstype=TYPE         default erofs
  *   init=PATH               default /sbin/init */
 
@@ -17,6 +19,7 @@ enum { CMDLINE_FSTYPE_SIZE = 16, CMDLINE_INIT_SIZE = 256 };
 struct cmdline {
 	uint8_t root_hash[VERITREE_HASH_SIZE];
 	uint64_t data_blocks;
+	unsigned fec_roots; /* 0: none */
 	char fstype[CMDLINE_FSTYPE_SIZE];
 	char init[CMDLINE_INIT_SIZE];
 };

@@ -175,6 +175,18 @@ static fault var_mount(const char *disk, const char *target)
 	return FAULT_VAR_MOUNT;
 }
 
+static fault root_activate(const struct search *search)
+{
+	const struct verity_image image = {
+		.device = search->root.partition.device,
+		.superblock = &search->superblock,
+		.root_hash = search->cmdline->root_hash,
+		.fec_roots = search->cmdline->fec_roots,
+	};
+
+	return verity_activate(&image, ROOT_NAME);
+}
+
 fault root_mount(const struct cmdline *cmdline, const struct hint *hint, const char *target,
 		 struct root *ret_root)
 {
@@ -182,8 +194,7 @@ fault root_mount(const struct cmdline *cmdline, const struct hint *hint, const c
 	fault why = root_find(&search);
 
 	if (why == FAULT_OK)
-		why = verity_activate(search.root.partition.device, ROOT_NAME, &search.superblock,
-				      cmdline->root_hash);
+		why = root_activate(&search);
 	if (why != FAULT_OK)
 		return why;
 	if (mount(ROOT_DEVICE, target, cmdline->fstype, MS_RDONLY, NULL) != 0) {

@@ -7,8 +7,16 @@
 #include "fault.h"
 #include "veritree.h"
 
-/* Makes /dev/mapper/NAME; a wrong block then is a kernel panic. Everything is taken from the
- * superblock that was checked, and nothing is read from the disk again. FAULT_ROOT_VERITY. */
-fault verity_activate(const char *device, const char *name,
-		      const struct veritree_superblock *superblock,
-		      const uint8_t root_hash[static VERITREE_HASH_SIZE]);
+/* Image and tree at the start of a device, parity behind them. */
+struct verity_image {
+	const char *device;
+	const struct veritree_superblock *superblock;
+	const uint8_t *root_hash; /* VERITREE_HASH_SIZE */
+	unsigned fec_roots;       /* 0: no parity */
+};
+
+/* Makes /dev/mapper/NAME; a wrong block that parity cannot mend then is a kernel panic. Everything
+ * is taken from the superblock that was checked, and nothing is read from the disk again. Where
+ * the kernel does not take the parity, it is told, and the image starts without. FAULT_ROOT_VERITY.
+ */
+fault verity_activate(const struct verity_image *image, const char *name);

@@ -88,10 +88,42 @@ static void test_long_values(void)
 	expect(strcmp(cmdline.fstype, "erofs") == 0 && strcmp(cmdline.init, "/sbin/init") == 0);
 }
 
+/* FEC is a help: what it is not, is none, and no boot ends for it. */
+static void test_fec(void)
+{
+	static const struct {
+		const char *text;
+		unsigned roots;
+	} ROWS[] = {
+		{ "", 0 },
+		{ " azupdate.fec=2", 2 },
+		{ " azupdate.fec=24 quiet", 24 },
+		{ " azupdate.fec=1", 0 },
+		{ " azupdate.fec=25", 0 },
+		{ " azupdate.fec=", 0 },
+		{ " azupdate.fec", 0 },
+		{ " azupdate.fec=2x", 0 },
+		{ " azupdate.fec=-2", 0 },
+		{ " azupdate.fec=18446744073709551618", 0 },
+		{ " azupdate.fec=2 azupdate.fec=3", 0 },
+		{ " -- azupdate.fec=2", 0 },
+	};
+
+	for (unsigned i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+		struct cmdline cmdline;
+		char text[256];
+
+		snprintf(text, sizeof text, "roothash=%s azupdate.blocks=1%s", HASH, ROWS[i].text);
+		expect(cmdline_parse(text, &cmdline) == FAULT_OK);
+		expect(cmdline.fec_roots == ROWS[i].roots && cmdline.data_blocks == 1);
+	}
+}
+
 static const struct tap_case CASES[] = {
 	{ "values", test_values },
 	{ "refused", test_refused },
 	{ "each digit", test_each_digit },
 	{ "long values", test_long_values },
+	{ "fec", test_fec },
 };
 TAP_MAIN(CASES)
