@@ -23,6 +23,14 @@ struct disk_ops {
 	 * multiples of 4096. */
 	gboolean (*read_medium)(struct disk *disk, uint64_t offset, uint8_t *bytes,
 				size_t size_bytes, GError **error);
+	/* May be NULL, then write() does it: writes past the caches, for long runs that will be
+	 * read with read_medium(). Aligned as there. */
+	gboolean (*write_medium)(struct disk *disk, uint64_t offset, const uint8_t *bytes,
+				 size_t size_bytes, GError **error);
+	/* May be NULL: makes whole blocks zeros without writing them out. FALSE: not here. */
+	gboolean (*zero)(struct disk *disk, uint64_t offset, uint64_t size_bytes);
+	/* May be NULL: tells the medium that nobody needs these blocks. What they hold is open. */
+	void (*discard)(struct disk *disk, uint64_t offset, uint64_t size_bytes);
 	void (*close)(struct disk *disk);
 };
 
@@ -40,6 +48,12 @@ gboolean disk_write(struct disk *disk, uint64_t offset, const uint8_t *bytes, si
 gboolean disk_flush(struct disk *disk, GError **error);
 gboolean disk_read_medium(struct disk *disk, uint64_t offset, uint8_t *bytes, size_t size_bytes,
 			  GError **error);
+gboolean disk_write_medium(struct disk *disk, uint64_t offset, const uint8_t *bytes,
+			   size_t size_bytes, GError **error);
+/* Whole blocks of 4096 bytes become zeros; where the medium can, nothing is written for that. */
+gboolean disk_zero(struct disk *disk, uint64_t offset, uint64_t size_bytes, GError **error);
+/* Only a hint; of ranges that reach outside nothing is told. */
+void disk_discard(struct disk *disk, uint64_t offset, uint64_t size_bytes);
 void disk_close(struct disk *disk); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Disk, disk_close)
 

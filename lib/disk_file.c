@@ -49,14 +49,13 @@ static gboolean file_read(struct disk *disk, uint64_t offset, uint8_t *bytes, si
 	return file_read_at(file, file->fd, offset, bytes, size_bytes, error);
 }
 
-static gboolean file_write(struct disk *disk, uint64_t offset, const uint8_t *bytes,
-			   size_t size_bytes, GError **error)
+static gboolean file_write_at(struct disk_file *file, int fd, uint64_t offset, const uint8_t *bytes,
+			      size_t size_bytes, GError **error)
 {
-	struct disk_file *file = (struct disk_file *)disk;
 	size_t done = 0;
 
 	while (done < size_bytes) {
-		const ssize_t put = pwrite(file->fd, bytes + done, size_bytes - done,
+		const ssize_t put = pwrite(fd, bytes + done, size_bytes - done,
 					   (off_t)(file->start + offset + done));
 
 		if (put < 0 && errno == EINTR)
@@ -64,11 +63,46 @@ static gboolean file_write(struct disk *disk, uint64_t offset, const uint8_t *by
 		if (put <= 0)
 			return failure_set(error, FAULT_DISK_WRITE,
 					   "cannot write %s at %" G_GUINT64_FORMAT ": %s",
-					   disk->name, offset + done,
+					   file->disk.name, offset + done,
 					   put == 0 ? "nothing was taken" : g_strerror(errno));
 		done += (size_t)put;
 	}
 	return TRUE;
+}
+
+static gboolean file_write(struct disk *disk, uint64_t offset, const uint8_t *bytes,
+			   size_t size_bytes, GError **error)
+{
+	struct disk_file *file = (struct disk_file *)disk;
+
+	return file_write_at(file, file->fd, offset, bytes, size_bytes, error);
+}
+
+static gboolean file_write_medium(struct disk *disk, uint64_t offset, const uint8_t *bytes,
+				  size_t size_bytes, GError **error)
+{
+	struct disk_file *file = (struct disk_file *)disk;
+
+	return file_write_at(file, file->medium_fd >= 0 ? file->medium_fd : file->fd, offset, bytes,
+			     size_bytes, error);
+}
+
+/* On a block device the kernel has the medium zero its blocks if it can; in a file: a hole. */
+static gboolean file_zero(struct disk *disk, uint64_t offset, uint64_t size_bytes)
+{
+	const struct disk_file *file = (const struct disk_file *)disk;
+
+	return fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			 (off_t)(file->start + offset), (off_t)size_bytes) == 0;
+}
+
+static void file_discard(struct disk *disk, uint64_t offset, uint64_t size_bytes)
+{
+	const struct disk_file *file = (const struct disk_file *)disk;
+	const uint64_t range[] = { file->start + offset, size_bytes };
+
+	if (ioctl(file->fd, BLKDISCARD, range) < 0)        /* a file, or a medium without it: */
+		(void)file_zero(disk, offset, size_bytes); /* only a hint, it may fail too */
 }
 
 static gboolean file_flush(struct disk *disk, GError **error)
@@ -112,6 +146,9 @@ static const struct disk_ops FILE_OPS = {
 	.write = file_write,
 	.flush = file_flush,
 	.read_medium = file_read_medium,
+	.write_medium = file_write_medium,
+	.zero = file_zero,
+	.discard = file_discard,
 	.close = file_close,
 };
 
@@ -166,7 +203,7 @@ struct disk *disk_open_file(const char *path, enum disk_mode mode, uint64_t offs
 		(void)close(file->fd); /* nothing was written */
 		return NULL;
 	}
-	file->medium_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_DIRECT);
+	file->medium_fd = open(path, (flags & ~O_EXCL) | O_DIRECT);
 	file->start = offset;
 	file->disk.ops = &FILE_OPS;
 	file->disk.size_bytes = size_bytes > 0 ? size_bytes : whole - offset;
