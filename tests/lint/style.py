@@ -13,6 +13,7 @@ FUNCTION_LINES, FILE_LINES, COLUMNS, NESTING = 60, 600, 100, 5
 LIBRARIES = {
     "blkid": {"layout.c"},
     "curl/": {"source_http.c"},
+    "ext2fs/": {"filemap_ext4.c"},
     "intel-ipsec-mb": {"blockhash_ipsecmb.c"},
     "jansson.h": {"json.h"},
     "libcryptsetup": set(),
