@@ -14,6 +14,7 @@ LIBRARIES = {
     "<lzma.h": {"lzmapack.c"},
     "blkid": {"layout.c"},
     "curl/": {"source_http.c"},
+    "divsufsort": {"suffix.c"},
     "ext2fs/": {"filemap_ext4.c"},
     "intel-ipsec-mb": {"blockhash_ipsecmb.c"},
     "jansson.h": {"json.h"},
