@@ -19,6 +19,7 @@ LIBRARIES = {
     "intel-ipsec-mb": {"blockhash_ipsecmb.c"},
     "jansson.h": {"json.h"},
     "libcryptsetup": set(),
+    "lz4hc": {"recode_lz4.c"},
     "openssl/": {"crypto.c"},
     "ostree": {"ostree.c"},
     "tss2/": {"tpm.c"},
