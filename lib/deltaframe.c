@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: MIT */
+/* How a frame becomes blocks; deltaformat.h has the bytes.
+ *
+ *   base -- ranges, transforms --> reference -- method --> raw stream -- pieces --> made stream
+ *   -- placements --> blocks
+ *
+ * A reference is some ranges of the base, one after another; a compressed one (recode.h) is
+ * expanded. All of them, one after another, are "the reference". The raw stream is coded against
+ * it. A piece takes the next bytes of the raw stream; it leaves them as they are or compresses
+ * them again, bit by bit as the maker of the image did. All of them, one after another, are the
+ * made stream. A placement skips some bytes of that and puts the next ones somewhere in the
+ * blocks; without any placement the made stream is the blocks.
+ *
+ * All numbers are walked where they stand, so that lists cost no memory but their own. */
+#include "deltaframe.h"
+
+#include <string.h>
+
+#include "deltaformat.h"
+#include "deltamix.h"
+#include "failure.h"
+#include "frame.h"
+#include "pack.h"
+#include "recode.h"
+
+struct applying {
+	const uint8_t *stored;
+	size_t stored_size;
+	const struct deltaframe_base *base;
+	uint8_t *blocks;
+	size_t blocks_size;
+
+	enum deltaformat_method method;
+	GByteArray *lists;
+	GByteArray *corrections;
+	struct varint_reader columns[DELTAFORMAT_COLUMN_COUNT];
+	struct pack_stream differences, extras;
+	struct frame_reference reference;
+	uint8_t *reference_bytes; /* what `reference` names */
+	uint8_t *raw;
+	size_t raw_size;
+	uint64_t reference_count, piece_count, placement_count, operation_count;
+	uint64_t range_end; /* of the range that was read last */
+	GError *error;      /* of the base */
+};
+
+static void applying_done(struct applying *applying)
+{
+	g_clear_pointer(&applying->lists, g_byte_array_unref);
+	g_clear_pointer(&applying->corrections, g_byte_array_unref);
+	g_clear_pointer(&applying->reference_bytes, g_free);
+	g_clear_pointer(&applying->raw, g_free);
+	g_clear_error(&applying->error);
+}
+
+/* From here on: NULL, or why the frame cannot be applied. */
+
+static const char *columns_open(struct applying *applying)
+{
+	struct varint_reader reader = { applying->lists->data, applying->lists->len, 0, FALSE };
+
+	for (unsigned i = 0; i < DELTAFORMAT_COLUMN_COUNT; i++) {
+		const uint64_t size = varint_read(&reader);
+
+		if (reader.failed || size > reader.size_bytes - reader.position)
+			return "its lists end early";
+		applying->columns[i] = (struct varint_reader){
+			.bytes = reader.bytes + reader.position,
+			.size_bytes = (size_t)size,
+		};
+		reader.position += (size_t)size;
+	}
+	return NULL;
+}
+
+static const char *counts_read(struct applying *applying)
+{
+	struct varint_reader *counts = &applying->columns[DELTAFORMAT_COUNTS];
+
+	applying->raw_size = (size_t)varint_read_limited(counts, DELTAFRAME_RAW_MAX);
+	/* Each entry takes bytes in its column, so these bound the work. */
+	applying->reference_count = varint_read_limited(counts, DELTAFRAME_LISTS_MAX);
+	applying->piece_count = varint_read_limited(counts, DELTAFRAME_LISTS_MAX);
+	applying->placement_count = varint_read_limited(counts, DELTAFRAME_LISTS_MAX);
+	applying->operation_count = varint_read_limited(counts, DELTAFRAME_LISTS_MAX);
+	if (counts->failed)
+		return "a count is impossible";
+	/* Only what is compressed again may be larger. */
+	if (applying->piece_count == 0 && applying->raw_size > applying->blocks_size)
+		return "it makes more than its blocks";
+	return NULL;
+}
+
+static const char *streams_open(struct applying *applying)
+{
+	struct varint_reader reader = { applying->stored, applying->stored_size, 2, FALSE };
+	struct pack_stream lists, corrections;
+
+	if (applying->stored_size < 2 || applying->stored[0] != DELTAFORMAT ||
+	    applying->stored[1] >= DELTAFORMAT_METHOD_COUNT)
+		return "it is of an unknown kind";
+	applying->method = (enum deltaformat_method)applying->stored[1];
+	if (!pack_take(&reader, DELTAFRAME_LISTS_MAX, &lists) ||
+	    !pack_take(&reader, DELTAFRAME_CORRECTIONS_MAX, &corrections))
+		return "it ends early";
+	applying->lists = pack_unpack(&lists);
+	applying->corrections = pack_unpack(&corrections);
+	if (applying->lists == NULL || applying->corrections == NULL)
+		return "its lists cannot be unpacked";
+	if (applying->method == DELTAFORMAT_DIFF &&
+	    (!pack_take(&reader, DELTAFRAME_RAW_MAX, &applying->differences) ||
+	     !pack_take(&reader, DELTAFRAME_RAW_MAX, &applying->extras)))
+		return "it ends early";
+	applying->stored += reader.position;
+	applying->stored_size -= reader.position;
+	return NULL;
+}
+
+/* One reference: its ranges are still to be read. */
+struct reference_head {
+	uint64_t kind;
+	uint64_t range_count;
+	uint64_t expanded_size; /* of a compressed one */
+};
+
+static gboolean reference_head_read(struct varint_reader *reader, struct reference_head *ret_head)
+{
+	struct reference_head head = { .kind = varint_read(reader) };
+
+	head.range_count = varint_read_limited(reader, DELTAFRAME_LISTS_MAX);
+	if (head.kind != RECODE_NONE)
+		head.expanded_size = varint_read_limited(reader, DELTAFRAME_REFERENCE_MAX);
+	*ret_head = head;
+	return !reader->failed;
+}
+
+/* Adds up what the ranges of a reference have together. */
+static const char *ranges_measure(struct varint_reader *sizes, uint64_t range_count,
+				  uint64_t *ret_size)
+{
+	uint64_t size = 0;
+
+	for (uint64_t i = 0; i < range_count; i++) {
+		size += varint_read_limited(sizes, DELTAFRAME_REFERENCE_MAX);
+		if (sizes->failed || size > DELTAFRAME_REFERENCE_MAX)
+			return "its references are too large";
+	}
+	*ret_size = size;
+	return NULL;
+}
+
+/* The size of the whole reference, from copies of the columns, which are read again later. */
+static const char *references_measure(struct applying *applying)
+{
+	struct varint_reader references = applying->columns[DELTAFORMAT_REFERENCES];
+	struct varint_reader sizes = applying->columns[DELTAFORMAT_RANGE_SIZES];
+	uint64_t total = 0, gathered = 0, recoded_count = 0;
+
+	for (uint64_t i = 0; i < applying->reference_count; i++) {
+		struct reference_head head;
+		uint64_t size;
+		const char *why;
+
+		if (!reference_head_read(&references, &head))
+			return "its references end early";
+		why = ranges_measure(&sizes, head.range_count, &size);
+		if (why != NULL)
+			return why;
+		if (head.kind != RECODE_NONE && (size > DELTAFRAME_RECODED_MAX ||
+						 ++recoded_count > DELTAFRAME_RECODED_COUNT_MAX))
+			return "its compressed references are too large or too many";
+		gathered += size;
+		total += head.kind != RECODE_NONE ? head.expanded_size : size;
+		if (total > DELTAFRAME_REFERENCE_MAX || gathered > DELTAFRAME_REFERENCE_MAX)
+			return "its references are too large";
+	}
+	applying->reference.size_bytes = (size_t)total;
+	if (total + applying->raw_size + applying->stored_size > DELTAFRAME_WORKING_MAX)
+		return "it takes too much memory";
+	return NULL;
+}
+
+/* Reads the next ranges of the base to `to`, which has room for them: they were measured. */
+static const char *ranges_gather(struct applying *applying, uint64_t range_count, uint8_t *to)
+{
+	const struct deltaframe_base *base = applying->base;
+
+	for (uint64_t i = 0; i < range_count; i++) {
+		const int64_t step = varint_read_signed(
+			&applying->columns[DELTAFORMAT_RANGE_STEPS]);
+		const uint64_t size = varint_read(&applying->columns[DELTAFORMAT_RANGE_SIZES]);
+		const uint64_t offset = applying->range_end + (uint64_t)step;
+
+		if (offset > base->size_bytes || size > base->size_bytes - offset)
+			return "a reference lies outside of the base";
+		if (size > 0 &&
+		    !base->read(base->user_data, offset, to, (size_t)size, &applying->error))
+			return "the base cannot be read";
+		to += size;
+		applying->range_end = offset + size;
+	}
+	return NULL;
+}
+
+static const char *reference_expand(struct applying *applying, const struct reference_head *head,
+				    uint8_t *to)
+{
+	struct varint_reader sizes = applying->columns[DELTAFORMAT_RANGE_SIZES];
+	g_autofree uint8_t *packed = NULL;
+	uint64_t size;
+	const char *why = ranges_measure(&sizes, head->range_count, &size);
+
+	if (why != NULL)
+		return why;
+	if (head->kind >= RECODE_KIND_COUNT)
+		return "a reference is of an unknown kind";
+	packed = g_malloc(size + 1);
+	why = ranges_gather(applying, head->range_count, packed);
+	if (why != NULL)
+		return why;
+	return recode_expand((enum recode_kind)head->kind, packed, (size_t)size, to,
+			     (size_t)head->expanded_size);
+}
+
+static const char *references_gather(struct applying *applying)
+{
+	uint8_t *to;
+
+	applying->reference_bytes = g_malloc(applying->reference.size_bytes + 1);
+	applying->reference.bytes = applying->reference_bytes;
+	to = applying->reference_bytes;
+	for (uint64_t i = 0; i < applying->reference_count; i++) {
+		struct varint_reader sizes = applying->columns[DELTAFORMAT_RANGE_SIZES];
+		struct reference_head head;
+		uint64_t size;
+		const char *why;
+
+		if (!reference_head_read(&applying->columns[DELTAFORMAT_REFERENCES], &head))
+			return "its references end early";
+		why = ranges_measure(&sizes, head.range_count, &size);
+		if (why == NULL && head.kind == RECODE_NONE)
+			why = ranges_gather(applying, head.range_count, to);
+		else if (why == NULL)
+			why = reference_expand(applying, &head, to);
+		if (why != NULL)
+			return why;
+		to += head.kind == RECODE_NONE ? size : head.expanded_size;
+	}
+	return NULL;
+}
+
+static const char *lists_read(struct applying *applying)
+{
+	static const char *(*const STEPS[])(struct applying *) = {
+		streams_open, columns_open, counts_read, references_measure, references_gather,
+	};
+	const char *why = NULL;
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(STEPS) && why == NULL; i++)
+		why = STEPS[i](applying);
+	return why;
+}
+
+/* Where an operation of DIFF acts. All of them are walked once for the differences and once for
+ * the extra bytes, so that only one packer is open at a time. */
+struct operation {
+	uint64_t raw_at;
+	uint64_t reference_at;
+	uint64_t add, extra;
+};
+
+struct operation_walk {
+	struct varint_reader adds, extras, seeks;
+	struct operation next;
+	uint64_t left;
+};
+
+static struct operation_walk operations_start(const struct applying *applying)
+{
+	return (struct operation_walk){
+		.adds = applying->columns[DELTAFORMAT_ADDS],
+		.extras = applying->columns[DELTAFORMAT_EXTRAS],
+		.seeks = applying->columns[DELTAFORMAT_SEEKS],
+		.left = applying->operation_count,
+	};
+}
+
+/* FALSE at the end, and where an operation is outside of what it may touch: what comes behind is
+ * then missing, and whoever walks finds the raw stream incomplete. */
+static gboolean operations_next(const struct applying *applying, struct operation_walk *walk,
+				struct operation *ret_operation)
+{
+	struct operation *next = &walk->next;
+
+	if (walk->left == 0)
+		return FALSE;
+	walk->left--;
+	next->raw_at += next->add + next->extra;
+	next->reference_at += next->add;
+	next->add = varint_read(&walk->adds);
+	next->extra = varint_read(&walk->extras);
+	next->reference_at += (uint64_t)varint_read_signed(&walk->seeks);
+	if (walk->adds.failed || walk->extras.failed || walk->seeks.failed ||
+	    next->add > applying->raw_size - next->raw_at ||
+	    next->extra > applying->raw_size - next->raw_at - next->add ||
+	    next->reference_at > applying->reference.size_bytes ||
+	    next->add > applying->reference.size_bytes - next->reference_at) {
+		walk->next = (struct operation){ 0 };
+		walk->left = 0;
+		return FALSE;
+	}
+	*ret_operation = *next;
+	return TRUE;
+}
+
+static const char *operations_check(const struct applying *applying,
+				    const struct operation_walk *walk)
+{
+	if (walk->next.raw_at + walk->next.add + walk->next.extra != applying->raw_size)
+		return "its operations do not make the whole";
+	return NULL;
+}
+
+static gboolean differences_add(struct applying *applying, struct pack_reader *reader,
+				const struct operation *operation)
+{
+	const uint8_t *from = applying->reference.bytes + operation->reference_at;
+	uint8_t *to = applying->raw + operation->raw_at;
+
+	if (!pack_reader_read(reader, to, (size_t)operation->add))
+		return FALSE;
+	for (uint64_t i = 0; i < operation->add; i++)
+		to[i] = (uint8_t)(to[i] + from[i]);
+	return TRUE;
+}
+
+static const char *differences_apply(struct applying *applying)
+{
+	g_autoptr(PackReader) reader = pack_reader_new(&applying->differences);
+	struct operation_walk walk = operations_start(applying);
+	struct operation operation;
+
+	while (reader != NULL && operations_next(applying, &walk, &operation))
+		if (!differences_add(applying, reader, &operation))
+			return "its differences end early";
+	return reader != NULL ? NULL : "its differences cannot be unpacked";
+}
+
+static const char *extras_apply(struct applying *applying)
+{
+	g_autoptr(PackReader) reader = pack_reader_new(&applying->extras);
+	struct operation_walk walk = operations_start(applying);
+	struct operation operation;
+
+	if (reader == NULL)
+		return "its extra bytes cannot be unpacked";
+	while (operations_next(applying, &walk, &operation))
+		if (!pack_reader_read(reader, applying->raw + operation.raw_at + operation.add,
+				      (size_t)operation.extra))
+			return "its extra bytes end early";
+	return operations_check(applying, &walk);
+}
+
+static const char *mix_apply(struct applying *applying)
+{
+	g_autoptr(Deltamix) mix = deltamix_new(&applying->reference, applying->raw,
+					       applying->stored, applying->stored_size);
+	struct operation_walk walk = operations_start(applying);
+	struct operation operation;
+
+	while (operations_next(applying, &walk, &operation)) {
+		deltamix_add(mix, operation.reference_at, operation.add);
+		deltamix_extra(mix, operation.extra);
+	}
+	return operations_check(applying, &walk);
+}
+
+static const char *raw_make(struct applying *applying)
+{
+	const char *why;
+
+	applying->raw = g_malloc0(applying->raw_size + 1);
+	switch (applying->method) {
+	case DELTAFORMAT_ZSTD:
+		return frame_decompress_from(&applying->reference, applying->stored,
+					     applying->stored_size, applying->raw,
+					     applying->raw_size);
+	case DELTAFORMAT_DIFF:
+		why = differences_apply(applying);
+		return why != NULL ? why : extras_apply(applying);
+	case DELTAFORMAT_MIX:
+		return mix_apply(applying);
+	case DELTAFORMAT_METHOD_COUNT:
+		break;
+	}
+	return "it is of an unknown kind";
+}
+
+/* Puts the made stream, which comes piece by piece, where the placements say. */
+struct placing {
+	struct varint_reader reader;
+	uint64_t left;      /* placements */
+	uint64_t skip;      /* bytes of the made stream to leave out ... */
+	uint64_t size;      /* ... and then to put ... */
+	uint64_t at;        /* ... here in the blocks */
+	uint64_t put_bytes; /* so far */
+};
+
+static void placing_next(const struct applying *applying, struct placing *placing)
+{
+	placing->left--;
+	placing->skip = varint_read_limited(&placing->reader, DELTAFRAME_RAW_MAX);
+	placing->size = varint_read_limited(&placing->reader, applying->blocks_size);
+	placing->at += (uint64_t)varint_read_signed(&placing->reader);
+	placing->reader.failed = placing->reader.failed || placing->at > applying->blocks_size ||
+				 placing->size > applying->blocks_size - placing->at;
+}
+
+static gboolean placing_put(const struct applying *applying, struct placing *placing,
+			    const uint8_t *bytes, uint64_t size_bytes)
+{
+	while (size_bytes > 0) {
+		const uint64_t skip = MIN(placing->skip, size_bytes);
+		const uint64_t size = MIN(placing->size, size_bytes - skip);
+
+		if (size > 0)
+			memcpy(applying->blocks + placing->at, bytes + skip, (size_t)size);
+		bytes += skip + size;
+		size_bytes -= skip + size;
+		placing->skip -= skip;
+		placing->size -= size;
+		placing->at += size;
+		placing->put_bytes += size;
+		if (placing->skip > 0 || placing->size > 0)
+			continue;
+		if (placing->left == 0)
+			return TRUE; /* what is left over is not wanted */
+		placing_next(applying, placing);
+		if (placing->reader.failed)
+			return FALSE;
+	}
+	return TRUE;
+}
+
+/* What the columns have for one piece, and where its bytes stand. */
+struct piece {
+	uint64_t kind;
+	uint64_t made_size;
+	struct recode_raw raw;
+};
+
+static const char *piece_recode(const struct applying *applying, struct placing *placing,
+				const struct piece *piece)
+{
+	g_autofree uint8_t *made = NULL;
+	const char *why;
+
+	if (piece->kind >= RECODE_KIND_COUNT)
+		return "a piece is of an unknown kind";
+	made = g_malloc0(piece->made_size + 1);
+	why = recode_join((enum recode_kind)piece->kind, &piece->raw, made,
+			  (size_t)piece->made_size);
+	if (why != NULL)
+		return why;
+	return placing_put(applying, placing, made, piece->made_size) ? NULL
+								      : "a placement is wrong";
+}
+
+static gboolean piece_read(struct applying *applying, size_t *raw_at, size_t *correction_at,
+			   struct piece *ret_piece)
+{
+	struct varint_reader *reader = &applying->columns[DELTAFORMAT_PIECES];
+	struct piece piece = { .kind = varint_read(reader) };
+
+	piece.raw.bytes = applying->raw + *raw_at;
+	piece.raw.size_bytes = (size_t)varint_read_limited(reader, applying->raw_size - *raw_at);
+	if (piece.kind != RECODE_NONE) {
+		piece.made_size = varint_read(reader);
+		piece.raw.corrections = applying->corrections->data + *correction_at;
+		piece.raw.corrections_size = (size_t)varint_read_limited(
+			reader, applying->corrections->len - *correction_at);
+	}
+	*raw_at += piece.raw.size_bytes;
+	*correction_at += piece.raw.corrections_size;
+	*ret_piece = piece;
+	return !reader->failed;
+}
+
+static const char *pieces_make(struct applying *applying)
+{
+	struct placing placing = {
+		.reader = applying->columns[DELTAFORMAT_PLACEMENTS],
+		.left = applying->placement_count,
+		.size = applying->placement_count > 0 ? 0 : applying->blocks_size,
+	};
+	size_t raw_at = 0, correction_at = 0;
+	uint64_t made_size = 0, recoded_count = 0;
+
+	for (uint64_t i = 0; i < applying->piece_count; i++) {
+		struct piece piece;
+		const char *why = NULL;
+
+		if (!piece_read(applying, &raw_at, &correction_at, &piece))
+			return "its pieces end early";
+		made_size += piece.made_size;
+		recoded_count += piece.kind != RECODE_NONE ? 1 : 0;
+		if (piece.made_size > DELTAFRAME_RECODED_MAX || made_size > DELTAFRAME_RAW_MAX ||
+		    recoded_count > DELTAFRAME_RECODED_COUNT_MAX)
+			return "its compressed pieces are too large or too many";
+		if (piece.kind != RECODE_NONE)
+			why = piece_recode(applying, &placing, &piece);
+		else if (!placing_put(applying, &placing, piece.raw.bytes, piece.raw.size_bytes))
+			why = "a placement is wrong";
+		if (why != NULL)
+			return why;
+	}
+	/* Bytes behind the last piece are put as they are. */
+	if (!placing_put(applying, &placing, applying->raw + raw_at, applying->raw_size - raw_at))
+		return "a placement is wrong";
+	return placing.put_bytes == applying->blocks_size ? NULL
+							  : "it does not make all of its blocks";
+}
+
+static const char *frame_apply(struct applying *applying)
+{
+	const char *why = lists_read(applying);
+
+	if (why == NULL)
+		why = raw_make(applying);
+	if (why != NULL)
+		return why;
+	g_clear_pointer(&applying->reference_bytes, g_free);
+	memset(applying->blocks, 0, applying->blocks_size);
+	return pieces_make(applying);
+}
+
+gboolean deltaframe_apply(const uint8_t *stored, size_t stored_size,
+			  const struct deltaframe_base *base, uint8_t *ret_blocks,
+			  size_t size_bytes, GError **error)
+{
+	struct applying applying = {
+		.stored = stored,
+		.stored_size = stored_size,
+		.base = base,
+		.blocks = ret_blocks,
+		.blocks_size = size_bytes,
+	};
+	const char *why = frame_apply(&applying);
+
+	if (applying.error != NULL)
+		g_propagate_error(error, g_steal_pointer(&applying.error));
+	else if (why != NULL)
+		failure_set(error, FAULT_DELTA_FRAME, "the delta frame is wrong: %s", why);
+	applying_done(&applying);
+	return why == NULL;
+}
