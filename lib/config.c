@@ -2,11 +2,13 @@
 /* One table says everything about a key: where it stands, what it may be, what it is otherwise. */
 #include "config.h"
 
+#include <limits.h>
 #include <stddef.h>
 #include <sys/utsname.h>
 
 #include "failure.h"
 #include "slot.h"
+#include "source.h"
 
 enum key_kind {
 	KEY_TEXT,   /* a word that is not empty */
@@ -45,6 +47,18 @@ static const struct key KEYS[] = {
 	{ "health", "timeout", KEY_NUMBER, offsetof(struct config, health_timeout_s), "60", 1,
 	  3600 },
 	{ "health", "retries", KEY_NUMBER, offsetof(struct config, health_retries), "2", 0, 10 },
+	{ "network", "parallel", KEY_NUMBER, offsetof(struct config, parallel), "4", 1,
+	  SOURCE_PARALLEL_MAX },
+	{ "network", "rate", KEY_NUMBER, offsetof(struct config, rate_bytes_s), "0", 0, UINT_MAX },
+	{ "network", "retry-time", KEY_NUMBER, offsetof(struct config, retry_time_s), "600", 0,
+	  SOURCE_RETRY_TIME_S_MAX },
+	{ "network", "slow-rate", KEY_NUMBER, offsetof(struct config, slow_bytes_s), "1024", 0,
+	  1048576 },
+	{ "network", "slow-time", KEY_NUMBER, offsetof(struct config, slow_time_s), "60", 1, 3600 },
+	{ "network", "proxy", KEY_TEXT, offsetof(struct config, proxy), NULL, 0, 0 },
+	{ "network", "ca", KEY_PATH, offsetof(struct config, ca_file), NULL, 0, 0 },
+	{ "network", "certificate", KEY_PATH, offsetof(struct config, certificate), NULL, 0, 0 },
+	{ "network", "key", KEY_PATH, offsetof(struct config, key), NULL, 0, 0 },
 };
 
 static const struct key *key_find(const char *group, const char *name)
@@ -197,5 +211,9 @@ void config_free(struct config *config)
 	g_free(config->run_dir);
 	g_free(config->efivars_dir);
 	g_strfreev(config->health_dirs);
+	g_free(config->proxy);
+	g_free(config->ca_file);
+	g_free(config->certificate);
+	g_free(config->key);
 	g_free(config);
 }

@@ -18,6 +18,15 @@ struct config {
 	unsigned tries;            /* [boot] tries=, 1..7, default 3 */
 	unsigned health_timeout_s; /* [health] timeout=, per check, 1..3600, default 60 */
 	unsigned health_retries;   /* [health] retries=, 0..10, default 2 */
+	unsigned parallel;         /* [network] parallel=, requests at a time, 1..8, default 4 */
+	unsigned rate_bytes_s;     /* [network] rate=, 0: no limit, default 0 */
+	unsigned retry_time_s;     /* [network] retry-time=, 0..86400, default 600 */
+	unsigned slow_bytes_s;     /* [network] slow-rate=, 0..1048576, default 1024 */
+	unsigned slow_time_s;      /* [network] slow-time=, 1..3600, default 60 */
+	char *proxy;               /* [network] proxy=, "none"; NULL: as the environment says */
+	char *ca_file;             /* [network] ca=, NULL: the system's */
+	char *certificate;         /* [network] certificate=, NULL: none */
+	char *key;                 /* [network] key=, NULL: in the certificate's file */
 };
 typedef struct config Config; /* for g_autoptr() only */
 

@@ -248,16 +248,36 @@ static void install_tell(const struct install *install, const struct source *sou
 	ret_installed->written_bytes = uki->written_bytes + image->written_bytes;
 }
 
-static struct source *source_open(const struct machine_install *options, GError **error)
+static struct source_options network_options(const struct config *config)
 {
-	return options->url != NULL ? source_open_http(options->url, options->cancellable, error)
-				    : source_open_fd(options->fd, options->cancellable, error);
+	struct source_options options = source_options_default();
+
+	options.parallel = config->parallel;
+	options.rate_bytes_s = config->rate_bytes_s;
+	options.retry_time_s = config->retry_time_s;
+	options.slow_bytes_s = config->slow_bytes_s;
+	options.slow_time_s = config->slow_time_s;
+	options.proxy = g_strcmp0(config->proxy, "none") == 0 ? "" : config->proxy;
+	options.ca_file = config->ca_file;
+	options.certificate = config->certificate;
+	options.key = config->key;
+	return options;
+}
+
+static struct source *bundle_source(const struct machine *machine,
+				    const struct machine_install *options, GError **error)
+{
+	const struct source_options network = network_options(machine->config);
+
+	return options->url != NULL
+		       ? source_open_http(options->url, &network, options->cancellable, error)
+		       : source_open_fd(options->fd, options->cancellable, error);
 }
 
 gboolean machine_install(struct machine *machine, const struct machine_install *options,
 			 struct machine_installed *ret_installed, GError **error)
 {
-	g_autoptr(Source) source = source_open(options, error);
+	g_autoptr(Source) source = bundle_source(machine, options, error);
 	struct install install = { .machine = machine, .options = options };
 	gboolean done;
 

@@ -21,6 +21,26 @@ gboolean source_read(struct source *source, uint64_t offset, uint8_t *bytes, siz
 	return TRUE;
 }
 
+void source_schedule(struct source *source, const struct source_range *ranges, size_t count)
+{
+	if (source->ops->schedule != NULL)
+		source->ops->schedule(source, ranges, count);
+}
+
+struct source_options source_options_default(void)
+{
+	return (struct source_options){
+		.parallel = 4,
+		.retry_time_s = 600,
+		.greet_time_s = 15,
+		.retry_first_ms = 1000,
+		.retry_most_ms = 60000,
+		.connect_time_s = 30,
+		.slow_bytes_s = 1024,
+		.slow_time_s = 60,
+	};
+}
+
 void source_close(struct source *source)
 {
 	if (source == NULL)
@@ -108,6 +128,15 @@ static gboolean fd_read(struct source *source, uint64_t offset, uint8_t *bytes, 
 	return fd_take(file, offset, bytes, size_bytes, error);
 }
 
+/* What was announced is read in order: let the kernel read further ahead. */
+static void fd_schedule(struct source *source, const struct source_range *ranges, size_t count)
+{
+	const struct source_fd *file = (struct source_fd *)source;
+
+	if (!source->forward_only)
+		(void)posix_fadvise(file->fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* only advice */
+}
+
 static void fd_close(struct source *source)
 {
 	struct source_fd *file = (struct source_fd *)source;
@@ -118,7 +147,9 @@ static void fd_close(struct source *source)
 
 struct source *source_open_fd(int fd, GCancellable *cancellable, GError **error)
 {
-	static const struct source_ops OPS = { .read = fd_read, .close = fd_close };
+	static const struct source_ops OPS = { .read = fd_read,
+					       .schedule = fd_schedule,
+					       .close = fd_close };
 	struct source_fd *file;
 	struct stat status;
 	const int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);

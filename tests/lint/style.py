@@ -13,7 +13,7 @@ FUNCTION_LINES, FILE_LINES, COLUMNS, NESTING = 60, 600, 100, 5
 LIBRARIES = {
     "<lzma.h": {"lzmapack.c"},
     "blkid": {"layout.c"},
-    "curl/": {"source_http.c"},
+    "curl/": {"transfer.c"},
     "divsufsort": {"suffix.c"},
     "ext2fs/": {"filemap_ext4.c"},
     "intel-ipsec-mb": {"blockhash_ipsecmb.c"},

@@ -40,6 +40,10 @@ static void test_defaults(void)
 	expect(strcmp(config->health_dirs[0], "/usr/lib/azupdate/health.d") == 0);
 	expect(config->tries == 3);
 	expect(config->health_timeout_s == 60 && config->health_retries == 2);
+	expect(config->parallel == 4 && config->rate_bytes_s == 0 && config->retry_time_s == 600);
+	expect(config->slow_bytes_s == 1024 && config->slow_time_s == 60);
+	expect(config->proxy == NULL && config->ca_file == NULL);
+	expect(config->certificate == NULL && config->key == NULL);
 }
 
 static void test_every_key(void)
@@ -49,7 +53,10 @@ static void test_every_key(void)
 			      "[product]\nname = a b \narchitecture=riscv64\n"
 			      "[trust]\nkeyring=/k\n[paths]\nstate=/s\nrun=/r\nefivars=/e\n"
 			      "[health]\nfolders=/one; /two ;\ntimeout=1\nretries=0\n"
-			      "[boot]\ntries=7\n",
+			      "[boot]\ntries=7\n"
+			      "[network]\nparallel=8\nrate=4294967295\nretry-time=0\n"
+			      "slow-rate=0\nslow-time=1\nproxy=none\nca=/ca\ncertificate=/c\n"
+			      "key=/x\n",
 			      NULL);
 
 	expect(config != NULL);
@@ -62,6 +69,10 @@ static void test_every_key(void)
 	expect(g_strv_length(config->health_dirs) == 2);
 	expect(strcmp(config->health_dirs[1], "/two") == 0);
 	expect(config->health_timeout_s == 1 && config->health_retries == 0 && config->tries == 7);
+	expect(config->parallel == 8 && config->rate_bytes_s == 4294967295);
+	expect(config->retry_time_s == 0 && config->slow_bytes_s == 0 && config->slow_time_s == 1);
+	expect(strcmp(config->proxy, "none") == 0 && strcmp(config->ca_file, "/ca") == 0);
+	expect(strcmp(config->certificate, "/c") == 0 && strcmp(config->key, "/x") == 0);
 }
 
 struct refusal {
@@ -87,6 +98,11 @@ static const struct refusal REFUSALS[] = {
 	{ "[product]\nname=x\n[health]\ntimeout=3601\n", FAULT_CONFIG_VALUE, "3600" },
 	{ "[product]\nname=x\n[health]\nretries=11\n", FAULT_CONFIG_VALUE, "retries=11" },
 	{ "[product]\nname=x\n[health]\nfolders=/a;b\n", FAULT_CONFIG_VALUE, "folders" },
+	{ "[product]\nname=x\n[network]\nparallel=9\n", FAULT_CONFIG_VALUE, "from 1 to 8" },
+	{ "[product]\nname=x\n[network]\nparallel=0\n", FAULT_CONFIG_VALUE, "from 1 to 8" },
+	{ "[product]\nname=x\n[network]\nrate=-1\n", FAULT_CONFIG_VALUE, "rate=-1" },
+	{ "[product]\nname=x\n[network]\nproxy=\n", FAULT_CONFIG_VALUE, "proxy" },
+	{ "[product]\nname=x\n[network]\nca=x\n", FAULT_CONFIG_VALUE, "absolute" },
 	{ "[product]\nname=x\n[layout]\ndisk=vda\n", FAULT_CONFIG_VALUE, "absolute" },
 	{ "[product]\nname=\xff\n", FAULT_CONFIG_VALUE, "UTF-8" },
 };
