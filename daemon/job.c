@@ -50,6 +50,17 @@ void job_progress(const struct machine_progress *progress, gpointer user_data)
 
 	g_mutex_lock(&job->lock);
 	job->latest = *progress;
+	if (progress->fetch_bytes < progress->fetched_bytes)
+		job->latest.fetch_bytes = 0; /* more came than was planned: that is no total */
+	g_mutex_unlock(&job->lock);
+}
+
+/* The last progress told may be from before the last bytes came. */
+void job_fetched(struct job *job, guint64 fetched_bytes)
+{
+	g_mutex_lock(&job->lock);
+	job->latest.fetched_bytes = fetched_bytes;
+	job->latest.fetch_bytes = fetched_bytes;
 	g_mutex_unlock(&job->lock);
 }
 
@@ -65,6 +76,8 @@ static gboolean progress_show(gpointer user_data)
 		bus_job_set_step(job->face, latest.step);
 	bus_job_set_done_bytes(job->face, latest.done_bytes);
 	bus_job_set_total_bytes(job->face, latest.total_bytes);
+	bus_job_set_fetched_bytes(job->face, latest.fetched_bytes);
+	bus_job_set_fetch_bytes(job->face, latest.fetch_bytes);
 	return G_SOURCE_CONTINUE;
 }
 

@@ -34,3 +34,5 @@ void job_cancel(struct job *job);
 /* For the job's thread. */
 GCancellable *job_cancellable(struct job *job);
 void job_progress(const struct machine_progress *progress, gpointer job);
+/* When all is fetched: how much of the bundle that was in the end. */
+void job_fetched(struct job *job, guint64 fetched_bytes);

@@ -13,15 +13,17 @@
 
 enum { MANAGER_REASON_MAX = 256, MANAGER_URL_MAX = 2048 };
 
-struct install_option {
-	const char *name;
+struct work_option {
+	const char *name; /* NULL ends a table */
 	size_t offset;
 };
 
-static const struct install_option INSTALL_OPTIONS[] = {
-	{ "force", offsetof(struct work_install, force) },
-	{ "activate", offsetof(struct work_install, activate) },
+static const struct work_option INSTALL_OPTIONS[] = {
+	{ "force", offsetof(struct work, force) },
+	{ "activate", offsetof(struct work, activate) },
+	{ .name = NULL },
 };
+static const struct work_option NO_OPTIONS[] = { { .name = NULL } };
 
 /* Takes over `error`. Always TRUE: the call was answered. */
 static gboolean call_fail(GDBusMethodInvocation *invocation, GError *error)
@@ -55,38 +57,56 @@ static void properties_follow(struct server *server)
 		g_warning("the properties are old: %s", error->message);
 }
 
-static gboolean option_store(const char *name, GVariant *value, struct work_install *install,
+static gboolean option_store(const struct work_option *option, GVariant *value, struct work *work,
 			     GError **error)
 {
-	for (size_t i = 0; i < G_N_ELEMENTS(INSTALL_OPTIONS); i++) {
-		if (strcmp(name, INSTALL_OPTIONS[i].name) != 0)
-			continue;
-		if (!g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN))
-			return failure_set(error, FAULT_ARGUMENT, "option %s has type %s, not b",
-					   name, g_variant_get_type_string(value));
-		*(gboolean *)((char *)install +
-			      INSTALL_OPTIONS[i].offset) = g_variant_get_boolean(value);
-		return TRUE;
-	}
-	return failure_set(error, FAULT_ARGUMENT, "there is no option \"%.32s\"", name);
+	if (!g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN))
+		return failure_set(error, FAULT_ARGUMENT, "option %s has type %s, not b",
+				   option->name, g_variant_get_type_string(value));
+	*(gboolean *)((char *)work + option->offset) = g_variant_get_boolean(value);
+	return TRUE;
 }
 
-static gboolean options_parse(GVariant *options, struct work_install *install, GError **error)
+static const struct work_option *option_find(const struct work_option *options, const char *name)
+{
+	for (; options->name != NULL; options++)
+		if (strcmp(options->name, name) == 0)
+			return options;
+	return NULL;
+}
+
+static gboolean options_parse(GVariant *given, const struct work_option *known, struct work *work,
+			      GError **error)
 {
 	GVariantIter iter;
 	const char *name;
 	GVariant *value;
 
-	install->activate = TRUE;
-	g_variant_iter_init(&iter, options);
+	g_variant_iter_init(&iter, given);
 	while (g_variant_iter_next(&iter, "{&sv}", &name, &value)) {
-		const gboolean stored = option_store(name, value, install, error);
+		g_autoptr(GVariant) owned = value;
+		const struct work_option *option = option_find(known, name);
 
-		g_variant_unref(value);
-		if (!stored)
+		if (option == NULL)
+			return failure_set(error, FAULT_ARGUMENT, "there is no option \"%.32s\"",
+					   name);
+		if (!option_store(option, value, work, error))
 			return FALSE;
 	}
 	return TRUE;
+}
+
+/* NULL where an option is wrong. */
+static struct work *work_ask(struct server *server, GVariant *options,
+			     const struct work_option *known, GError **error)
+{
+	struct work *work = work_new(server);
+
+	work->activate = TRUE;
+	if (options_parse(options, known, work, error))
+		return work;
+	work_free(work);
+	return NULL;
 }
 
 /* Only what can be read to its end like a file: reading a device could have effects. */
@@ -114,27 +134,7 @@ static gboolean descriptor_take(GUnixFDList *fds, GVariant *handle, int *ret_fd,
 	return *ret_fd >= 0 && descriptor_check(*ret_fd, error);
 }
 
-static gboolean install_handle(BusManager *manager, GDBusMethodInvocation *invocation,
-			       GUnixFDList *fds, GVariant *bundle, GVariant *options,
-			       gpointer user_data)
-{
-	struct server *server = user_data;
-	g_autoptr(WorkInstall) install = work_install_new(server);
-	GError *error = NULL;
-	const char *path;
-
-	if (!options_parse(options, install, &error) ||
-	    !descriptor_take(fds, bundle, &install->fd, &error))
-		return call_fail(invocation, error);
-	call_log(invocation, "from a descriptor");
-	path = work_install_start(server, g_steal_pointer(&install), &error);
-	if (path == NULL)
-		return call_fail(invocation, error);
-	bus_manager_complete_install(manager, invocation, NULL, path);
-	return TRUE;
-}
-
-static gboolean url_check(const char *url, GError **error)
+static gboolean url_take(const char *url, char **ret_url, GError **error)
 {
 	if (strlen(url) > MANAGER_URL_MAX)
 		return failure_set(error, FAULT_HTTP_URL, "the address is longer than %d bytes",
@@ -142,27 +142,120 @@ static gboolean url_check(const char *url, GError **error)
 	if (!g_str_has_prefix(url, "http://") && !g_str_has_prefix(url, "https://"))
 		return failure_set(error, FAULT_HTTP_URL, "\"%s\" is not an http or https address",
 				   url);
+	*ret_url = g_strdup(url);
 	return TRUE;
+}
+
+/* For the log: no secrets of an address. */
+static char *work_describe(const struct work *work)
+{
+	const gboolean has_slot = work->slot != SLOT_NONE;
+	g_autofree char *shown = work->url == NULL ? NULL : source_url_for_people(work->url);
+	const char *from = shown == NULL ? "a descriptor" : shown;
+	const gboolean has_bundle = work->fd >= 0 || shown != NULL;
+
+	return g_strconcat(has_slot ? "slot " : "", publish_slot_name(work->slot),
+			   has_slot && has_bundle ? " " : "", has_bundle ? "from " : "",
+			   has_bundle ? from : "", NULL);
+}
+
+/* Starts the job and answers with its path. Takes over `work`. */
+static gboolean work_answer(GDBusMethodInvocation *invocation, struct work *work,
+			    enum work_kind kind)
+{
+	g_autofree char *description = work_describe(work);
+	GError *error = NULL;
+	const char *path;
+
+	call_log(invocation, description);
+	path = work_start(work, kind, &error);
+	if (path == NULL)
+		return call_fail(invocation, error);
+	g_dbus_method_invocation_return_value(invocation, g_variant_new("(o)", path));
+	return TRUE;
+}
+
+static gboolean install_handle(BusManager *manager, GDBusMethodInvocation *invocation,
+			       GUnixFDList *fds, GVariant *bundle, GVariant *options,
+			       gpointer user_data)
+{
+	GError *error = NULL;
+	g_autoptr(Work) work = work_ask(user_data, options, INSTALL_OPTIONS, &error);
+
+	if (work == NULL || !descriptor_take(fds, bundle, &work->fd, &error))
+		return call_fail(invocation, error);
+	return work_answer(invocation, g_steal_pointer(&work), WORK_INSTALL);
 }
 
 static gboolean install_url_handle(BusManager *manager, GDBusMethodInvocation *invocation,
 				   const char *url, GVariant *options, gpointer user_data)
 {
-	struct server *server = user_data;
-	g_autoptr(WorkInstall) install = work_install_new(server);
-	g_autofree char *shown = source_url_for_people(url);
 	GError *error = NULL;
-	const char *path;
+	g_autoptr(Work) work = work_ask(user_data, options, INSTALL_OPTIONS, &error);
 
-	if (!options_parse(options, install, &error) || !url_check(url, &error))
+	if (work == NULL || !url_take(url, &work->url, &error))
 		return call_fail(invocation, error);
-	install->url = g_strdup(url);
-	call_log(invocation, shown);
-	path = work_install_start(server, g_steal_pointer(&install), &error);
-	if (path == NULL)
+	return work_answer(invocation, g_steal_pointer(&work), WORK_INSTALL);
+}
+
+static gboolean plan_handle(BusManager *manager, GDBusMethodInvocation *invocation,
+			    GUnixFDList *fds, GVariant *bundle, GVariant *options,
+			    gpointer user_data)
+{
+	GError *error = NULL;
+	g_autoptr(Work) work = work_ask(user_data, options, INSTALL_OPTIONS, &error);
+
+	if (work == NULL || !descriptor_take(fds, bundle, &work->fd, &error))
 		return call_fail(invocation, error);
-	bus_manager_complete_install_url(manager, invocation, path);
-	return TRUE;
+	return work_answer(invocation, g_steal_pointer(&work), WORK_PLAN);
+}
+
+static gboolean plan_url_handle(BusManager *manager, GDBusMethodInvocation *invocation,
+				const char *url, GVariant *options, gpointer user_data)
+{
+	GError *error = NULL;
+	g_autoptr(Work) work = work_ask(user_data, options, INSTALL_OPTIONS, &error);
+
+	if (work == NULL || !url_take(url, &work->url, &error))
+		return call_fail(invocation, error);
+	return work_answer(invocation, g_steal_pointer(&work), WORK_PLAN);
+}
+
+static gboolean verify_handle(BusManager *manager, GDBusMethodInvocation *invocation,
+			      const char *name, GVariant *options, gpointer user_data)
+{
+	GError *error = NULL;
+	g_autoptr(Work) work = work_ask(user_data, options, NO_OPTIONS, &error);
+
+	if (work == NULL || !slot_parse(name, &work->slot, &error))
+		return call_fail(invocation, error);
+	return work_answer(invocation, g_steal_pointer(&work), WORK_VERIFY);
+}
+
+static gboolean repair_handle(BusManager *manager, GDBusMethodInvocation *invocation,
+			      GUnixFDList *fds, const char *name, GVariant *bundle,
+			      GVariant *options, gpointer user_data)
+{
+	GError *error = NULL;
+	g_autoptr(Work) work = work_ask(user_data, options, NO_OPTIONS, &error);
+
+	if (work == NULL || !slot_parse(name, &work->slot, &error) ||
+	    !descriptor_take(fds, bundle, &work->fd, &error))
+		return call_fail(invocation, error);
+	return work_answer(invocation, g_steal_pointer(&work), WORK_REPAIR);
+}
+
+static gboolean repair_url_handle(BusManager *manager, GDBusMethodInvocation *invocation,
+				  const char *name, const char *url, GVariant *options,
+				  gpointer user_data)
+{
+	GError *error = NULL;
+	g_autoptr(Work) work = work_ask(user_data, options, NO_OPTIONS, &error);
+
+	if (work == NULL || !slot_parse(name, &work->slot, &error) ||
+	    (url[0] != '\0' && !url_take(url, &work->url, &error)))
+		return call_fail(invocation, error);
+	return work_answer(invocation, g_steal_pointer(&work), WORK_REPAIR);
 }
 
 static gboolean run_health_handle(BusManager *manager, GDBusMethodInvocation *invocation,
@@ -293,6 +386,11 @@ static const struct handler HANDLERS[] = {
 	{ "handle-refresh", G_CALLBACK(refresh_handle) },
 	{ "handle-install", G_CALLBACK(install_handle) },
 	{ "handle-install-url", G_CALLBACK(install_url_handle) },
+	{ "handle-plan", G_CALLBACK(plan_handle) },
+	{ "handle-plan-url", G_CALLBACK(plan_url_handle) },
+	{ "handle-verify", G_CALLBACK(verify_handle) },
+	{ "handle-repair", G_CALLBACK(repair_handle) },
+	{ "handle-repair-url", G_CALLBACK(repair_url_handle) },
 	{ "handle-activate", G_CALLBACK(activate_handle) },
 	{ "handle-rollback", G_CALLBACK(rollback_handle) },
 	{ "handle-mark-good", G_CALLBACK(mark_good_handle) },

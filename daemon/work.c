@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "failure.h"
-#include "publish.h"
 #include "reboot.h"
+#include "result.h"
 
 struct work_health {
 	struct server *server;
@@ -19,104 +19,108 @@ static const char *const VERDICT_NAMES[] = {
 	[MACHINE_STAY] = "stay",
 };
 
-struct work_install *work_install_new(struct server *server)
+struct work *work_new(struct server *server)
 {
-	struct work_install *install = g_new0(struct work_install, 1);
+	struct work *work = g_new0(struct work, 1);
 
-	install->server = server;
-	install->fd = -1;
-	return install;
+	work->server = server;
+	work->slot = SLOT_NONE;
+	work->fd = -1;
+	return work;
 }
 
-void work_install_free(struct work_install *install)
+void work_free(struct work *work)
 {
-	if (install->fd >= 0)
-		close(install->fd);
-	g_free(install->url);
-	g_free(install);
+	if (work->fd >= 0)
+		close(work->fd);
+	g_free(work->url);
+	g_free(work);
 }
 
-static GVariant *installed_encode(const struct machine_installed *installed)
+static struct machine_install options_of(const struct work *work, struct job *job)
 {
-	GVariantDict dict;
-
-	g_variant_dict_init(&dict, NULL);
-	g_variant_dict_insert(&dict, "slot", "s", publish_slot_name(installed->slot));
-	g_variant_dict_insert(&dict, "version", "s",
-			      installed->version == NULL ? "" : installed->version);
-	g_variant_dict_insert(&dict, "fetched_bytes", "t", installed->fetched_bytes);
-	g_variant_dict_insert(&dict, "copied_bytes", "t", installed->copied_bytes);
-	g_variant_dict_insert(&dict, "kept_bytes", "t", installed->kept_bytes);
-	g_variant_dict_insert(&dict, "written_bytes", "t", installed->written_bytes);
-	return g_variant_dict_end(&dict);
-}
-
-static gboolean install_run(struct job *job, gpointer data, GVariant **ret_result, GError **error)
-{
-	const struct work_install *install = data;
-	const struct machine_install options = {
-		.fd = install->fd,
-		.url = install->url,
-		.force = install->force,
-		.activate = install->activate,
+	return (struct machine_install){
+		.fd = work->fd,
+		.url = work->url,
+		.force = work->force,
+		.activate = work->activate,
 		.progress = job_progress,
 		.user_data = job,
 		.cancellable = job_cancellable(job),
 	};
+}
+
+static gboolean install_run(struct job *job, gpointer data, GVariant **ret_result, GError **error)
+{
+	const struct work *work = data;
+	const struct machine_install options = options_of(work, job);
 	struct machine_installed installed = { .slot = SLOT_NONE };
 
-	if (!machine_install(install->machine, &options, &installed, error))
+	if (!machine_install(work->machine, &options, &installed, error))
 		return FALSE;
-	*ret_result = installed_encode(&installed);
+	job_fetched(job, installed.fetched_bytes);
+	*ret_result = result_installed(&installed);
 	machine_installed_clear(&installed);
 	return TRUE;
 }
 
-const char *work_install_start(struct server *server, struct work_install *install, GError **error)
+static gboolean plan_run(struct job *job, gpointer data, GVariant **ret_result, GError **error)
 {
-	const struct job_task task = { .kind = "install",
-				       .run = install_run,
-				       .data = install,
-				       .data_free = (GDestroyNotify)work_install_free };
+	const struct work *work = data;
+	const struct machine_install options = options_of(work, job);
+	struct machine_plan plan = { .slot = SLOT_NONE };
 
-	if (!server_machine(server, &install->machine, error)) {
-		work_install_free(install);
+	if (!machine_plan(work->machine, &options, &plan, error))
+		return FALSE;
+	*ret_result = result_plan(&plan);
+	machine_plan_clear(&plan);
+	return TRUE;
+}
+
+static gboolean verify_run(struct job *job, gpointer data, GVariant **ret_result, GError **error)
+{
+	const struct work *work = data;
+	const struct machine_install options = options_of(work, job);
+	struct machine_checked checked = { .slot = SLOT_NONE };
+	const gboolean done = machine_verify(work->machine, work->slot, &options, &checked, error);
+
+	*ret_result = result_checked(&checked);
+	machine_checked_clear(&checked);
+	return done;
+}
+
+static gboolean repair_run(struct job *job, gpointer data, GVariant **ret_result, GError **error)
+{
+	const struct work *work = data;
+	const struct machine_install options = options_of(work, job);
+	struct machine_checked checked = { .slot = SLOT_NONE };
+	const gboolean done = machine_repair(work->machine, work->slot, &options, &checked, error);
+
+	if (done)
+		job_fetched(job, checked.fetched_bytes);
+	*ret_result = result_checked(&checked);
+	machine_checked_clear(&checked);
+	return done;
+}
+
+static const struct job_task TASKS[] = {
+	[WORK_INSTALL] = { .kind = "install", .run = install_run },
+	[WORK_PLAN] = { .kind = "plan", .run = plan_run },
+	[WORK_VERIFY] = { .kind = "verify", .run = verify_run },
+	[WORK_REPAIR] = { .kind = "repair", .run = repair_run },
+};
+
+const char *work_start(struct work *work, enum work_kind kind, GError **error)
+{
+	struct job_task task = TASKS[kind];
+
+	task.data = work;
+	task.data_free = (GDestroyNotify)work_free;
+	if (!server_machine(work->server, &work->machine, error)) {
+		work_free(work);
 		return NULL;
 	}
-	return server_start_job(server, &task, error);
-}
-
-static GVariant *check_encode(const struct health_check *check)
-{
-	GVariantDict dict;
-
-	g_variant_dict_init(&dict, NULL);
-	g_variant_dict_insert(&dict, "name", "s", check->name);
-	g_variant_dict_insert(&dict, "required", "b", check->required);
-	g_variant_dict_insert(&dict, "passed", "b", check->passed);
-	g_variant_dict_insert(&dict, "fault", "u", (guint32)check->why);
-	g_variant_dict_insert(&dict, "exit_status", "i", check->exit_status);
-	g_variant_dict_insert(&dict, "runs", "u", check->runs);
-	g_variant_dict_insert(&dict, "duration_ms", "u", check->duration_ms);
-	g_variant_dict_insert(&dict, "output", "s", check->output);
-	return g_variant_dict_end(&dict);
-}
-
-static GVariant *health_encode(const struct health_result *result, const char *verdict)
-{
-	GVariantBuilder checks;
-	GVariantDict dict;
-
-	g_variant_builder_init(&checks, G_VARIANT_TYPE("aa{sv}"));
-	for (guint i = 0; i < result->checks->len; i++)
-		g_variant_builder_add_value(&checks,
-					    check_encode(g_ptr_array_index(result->checks, i)));
-	g_variant_dict_init(&dict, NULL);
-	g_variant_dict_insert(&dict, "healthy", "b", result->healthy);
-	g_variant_dict_insert(&dict, "reason", "s", result->reason == NULL ? "" : result->reason);
-	g_variant_dict_insert(&dict, "verdict", "s", verdict);
-	g_variant_dict_insert_value(&dict, "checks", g_variant_builder_end(&checks));
-	return g_variant_dict_end(&dict);
+	return server_start_job(work->server, &task, error);
 }
 
 static gboolean health_act(const struct work_health *health, const struct health_result *result,
@@ -125,10 +129,10 @@ static gboolean health_act(const struct work_health *health, const struct health
 	enum machine_verdict verdict;
 
 	if (!machine_judge(health->machine, result, &verdict, error)) {
-		*ret_result = health_encode(result, "none");
+		*ret_result = result_health(result, "none");
 		return FALSE;
 	}
-	*ret_result = health_encode(result, VERDICT_NAMES[verdict]);
+	*ret_result = result_health(result, VERDICT_NAMES[verdict]);
 	g_message("health: %s; verdict: %s", result->reason, VERDICT_NAMES[verdict]);
 	return verdict != MACHINE_REBOOT || reboot_request(server_bus(health->server), error);
 }
@@ -169,7 +173,7 @@ static gboolean health_run_job(struct job *job, gpointer data, GVariant **ret_re
 		result = health_refused(why);
 	if (health->act)
 		return health_act(health, result, ret_result, error);
-	*ret_result = health_encode(result, "none");
+	*ret_result = result_health(result, "none");
 	return TRUE;
 }
 

@@ -9,25 +9,18 @@
  *     16     4  manifest size; the manifest stands at 4096
  *     20     4  signature size; it stands right behind the manifest
  *     24     8  size of the whole file
- *     32     4  number of sections, 1 .. 24
+ *     32     4  number of sections, 1 .. 63
  *     36    28  zero
  *     64    64  first section, and so on; the rest is zero
  *
  * one section, in the order in which they stand in the file, without overlapping:
  *      0    16  payload, NUL-padded
- *     16     4  kind: 1 leaf hashes, 2 frame index, 3 frames
- *     20     4  CRC-32C of leaf hashes or index, 0 for frames
+ *     16     4  kind: 1 leaf hashes, 2 frame index, 3 frames, 4 delta index, 5 delta frames,
+ *               6 dictionary
+ *     20     4  CRC-32C, 0 for frames
  *     24     8  offset in the file
  *     32     8  size
- *     40    24  zero
- *
- * one entry of a frame index:
- *      0     8  first block
- *      8     4  number of blocks, 1 .. 256
- *     12     4  encoding: 0 stored, 1 zstd
- *     16     8  offset from the start of the frames section
- *     24     4  stored size
- *     28     4  CRC-32C of the stored bytes */
+ *     40    24  of a delta: the first bytes of its base's root hash; else zero */
 #include "bundle.h"
 
 #include <string.h>
@@ -48,6 +41,7 @@ enum {
 	OFFSET_SECTION_COUNT = 32,
 	OFFSET_SECTIONS = 64,
 	SECTION_SIZE = 64,
+	HEAD_LIKELY = 16384, /* header, manifest and signature are seldom longer */
 };
 _Static_assert(OFFSET_SECTIONS + BUNDLE_SECTIONS_MAX * SECTION_SIZE <= BUNDLE_HEADER_SIZE,
 	       "no room for the sections");
@@ -85,20 +79,10 @@ void bundle_header_encode(const struct bundle_section *sections, unsigned sectio
 		bytes_store_u32(entry + 20, sections[i].crc);
 		bytes_store_u64(entry + 24, sections[i].offset);
 		bytes_store_u64(entry + 32, sections[i].size_bytes);
+		memcpy(entry + 40, sections[i].base, BUNDLE_BASE_SIZE);
 	}
 	bytes_store_u32(ret_bytes + OFFSET_CRC,
 			crc32c(ret_bytes + OFFSET_FORMAT, BUNDLE_HEADER_SIZE - OFFSET_FORMAT));
-}
-
-void bundle_frame_encode(const struct bundle_frame *frame,
-			 uint8_t ret_bytes[static BUNDLE_FRAME_ENTRY_SIZE])
-{
-	bytes_store_u64(ret_bytes, frame->first_block);
-	bytes_store_u32(ret_bytes + 8, frame->block_count);
-	bytes_store_u32(ret_bytes + 12, frame->encoding);
-	bytes_store_u64(ret_bytes + 16, frame->offset);
-	bytes_store_u32(ret_bytes + 24, frame->stored_size);
-	bytes_store_u32(ret_bytes + 28, frame->crc);
 }
 
 static gboolean section_decode(const uint8_t *entry, uint64_t start, uint64_t total,
@@ -109,6 +93,7 @@ static gboolean section_decode(const uint8_t *entry, uint64_t start, uint64_t to
 	ret_section->crc = bytes_load_u32(entry + 20);
 	ret_section->offset = bytes_load_u64(entry + 24);
 	ret_section->size_bytes = bytes_load_u64(entry + 32);
+	memcpy(ret_section->base, entry + 40, BUNDLE_BASE_SIZE);
 	if (ret_section->name[BUNDLE_NAME_SIZE - 1] != '\0' || ret_section->offset < start ||
 	    ret_section->offset > total || ret_section->size_bytes > total - ret_section->offset)
 		return failure_set(
@@ -167,12 +152,21 @@ static GBytes *bytes_fetch(struct source *source, uint64_t offset, size_t size_b
 	return g_bytes_new_take(g_steal_pointer(&bytes), size_bytes);
 }
 
+/* So that a web server is not asked for more than will be read. */
+static void range_schedule(struct source *source, uint64_t offset, uint64_t size_bytes)
+{
+	const struct source_range range = { offset, size_bytes };
+
+	source_schedule(source, &range, 1);
+}
+
 static gboolean head_read(struct bundle *bundle, GError **error)
 {
 	uint8_t header[BUNDLE_HEADER_SIZE];
 	uint32_t manifest_size;
 	uint32_t signature_size;
 
+	range_schedule(bundle->source, 0, HEAD_LIKELY);
 	if (!source_read(bundle->source, 0, header, sizeof header, error) ||
 	    !header_check(header, error))
 		return FALSE;
@@ -181,6 +175,14 @@ static gboolean head_read(struct bundle *bundle, GError **error)
 	if (!sections_decode(bundle, header,
 			     (uint64_t)BUNDLE_HEADER_SIZE + manifest_size + signature_size, error))
 		return FALSE;
+	if (bundle->source->total_bytes != 0 && bundle->source->total_bytes < bundle->total_bytes)
+		return failure_set(error, FAULT_BUNDLE_TRUNCATED,
+				   "the bundle ends at byte %" G_GUINT64_FORMAT
+				   ", and should have %" G_GUINT64_FORMAT,
+				   bundle->source->total_bytes, bundle->total_bytes);
+	if (BUNDLE_HEADER_SIZE + manifest_size + signature_size > HEAD_LIKELY)
+		range_schedule(bundle->source, BUNDLE_HEADER_SIZE,
+			       (uint64_t)manifest_size + signature_size);
 	bundle->manifest_bytes = bytes_fetch(bundle->source, BUNDLE_HEADER_SIZE, manifest_size,
 					     error);
 	if (bundle->manifest_bytes == NULL)
@@ -212,115 +214,95 @@ struct bundle *bundle_open(struct source *source, const char *keyring, GError **
 	return g_steal_pointer(&bundle);
 }
 
-const struct bundle_section *bundle_find(const struct bundle *bundle, const char *name,
-					 enum bundle_kind kind, GError **error)
+static const struct bundle_section *section_find(const struct bundle *bundle, const char *name,
+						 enum bundle_kind kind, const uint8_t *base)
 {
-	for (unsigned i = 0; i < bundle->section_count; i++)
-		if (bundle->sections[i].kind == kind && strcmp(bundle->sections[i].name, name) == 0)
-			return &bundle->sections[i];
-	failure_set(error, FAULT_BUNDLE_RANGE,
-		    "the bundle lacks the section of kind %d of payload %s", (int)kind, name);
+	for (unsigned i = 0; i < bundle->section_count; i++) {
+		const struct bundle_section *section = &bundle->sections[i];
+
+		if (section->kind == kind && strcmp(section->name, name) == 0 &&
+		    bytes_equal(section->base, base, BUNDLE_BASE_SIZE))
+			return section;
+	}
 	return NULL;
 }
 
-static gboolean frame_decode(const uint8_t *entry, uint64_t data_blocks, uint64_t frames_size,
-			     struct bundle_frame *ret_frame)
+const struct bundle_section *bundle_find(const struct bundle *bundle, const char *name,
+					 enum bundle_kind kind)
 {
-	ret_frame->first_block = bytes_load_u64(entry);
-	ret_frame->block_count = bytes_load_u32(entry + 8);
-	ret_frame->encoding = bytes_load_u32(entry + 12);
-	ret_frame->offset = bytes_load_u64(entry + 16);
-	ret_frame->stored_size = bytes_load_u32(entry + 24);
-	ret_frame->crc = bytes_load_u32(entry + 28);
-	return ret_frame->block_count > 0 && ret_frame->block_count <= BUNDLE_FRAME_BLOCKS_MAX &&
-	       ret_frame->first_block < data_blocks &&
-	       ret_frame->block_count <= data_blocks - ret_frame->first_block &&
-	       ret_frame->stored_size > 0 && ret_frame->stored_size <= BUNDLE_FRAME_STORED_MAX &&
-	       ret_frame->offset <= frames_size &&
-	       ret_frame->stored_size <= frames_size - ret_frame->offset;
+	static const uint8_t NO_BASE[BUNDLE_BASE_SIZE];
+
+	return section_find(bundle, name, kind, NO_BASE);
 }
 
-static GArray *index_decode(const uint8_t *bytes, size_t size_bytes, uint64_t data_blocks,
-			    uint64_t frames_size, GError **error)
+const struct bundle_section *bundle_find_delta(const struct bundle *bundle, const char *name,
+					       enum bundle_kind kind,
+					       const uint8_t root_hash[static VERITREE_HASH_SIZE])
 {
-	g_autoptr(GArray) frames = g_array_new(FALSE, FALSE, sizeof(struct bundle_frame));
-	uint64_t next_block = 0;
-	uint64_t next_offset = 0;
-
-	for (size_t at = 0; at < size_bytes; at += BUNDLE_FRAME_ENTRY_SIZE) {
-		struct bundle_frame frame;
-
-		if (!frame_decode(bytes + at, data_blocks, frames_size, &frame) ||
-		    frame.first_block < next_block || frame.offset < next_offset) {
-			failure_set(error, FAULT_BUNDLE_RANGE, "frame %zu of the bundle cannot be",
-				    at / BUNDLE_FRAME_ENTRY_SIZE);
-			return NULL;
-		}
-		next_block = frame.first_block + frame.block_count;
-		next_offset = frame.offset + frame.stored_size;
-		g_array_append_val(frames, frame);
-	}
-	return g_steal_pointer(&frames);
+	return section_find(bundle, name, kind, root_hash);
 }
 
-GArray *bundle_index_read(const struct bundle *bundle, const char *name, uint64_t data_blocks,
-			  GError **error)
+gboolean bundle_is_full(const struct bundle *bundle, const char *name)
 {
-	const struct bundle_section *index = bundle_find(bundle, name, BUNDLE_INDEX, error);
-	const struct bundle_section *frames = index != NULL ? bundle_find(bundle, name,
-									  BUNDLE_FRAMES, error)
-							    : NULL;
+	return bundle_find(bundle, name, BUNDLE_LEAVES) != NULL &&
+	       bundle_find(bundle, name, BUNDLE_INDEX) != NULL &&
+	       bundle_find(bundle, name, BUNDLE_FRAMES) != NULL;
+}
+
+GBytes *bundle_section_read(const struct bundle *bundle, const struct bundle_section *section,
+			    GError **error)
+{
 	g_autoptr(GBytes) bytes = NULL;
-	gsize size_bytes;
-	const uint8_t *data;
 
-	if (frames == NULL)
-		return NULL;
-	if (index->size_bytes % BUNDLE_FRAME_ENTRY_SIZE != 0 ||
-	    index->size_bytes / BUNDLE_FRAME_ENTRY_SIZE > BUNDLE_FRAMES_MAX) {
+	if (section->size_bytes > BUNDLE_TABLE_MAX) {
 		failure_set(error, FAULT_BUNDLE_RANGE,
-			    "the bundle's index has %" G_GUINT64_FORMAT " bytes",
-			    index->size_bytes);
+			    "a table of the bundle has %" G_GUINT64_FORMAT " bytes",
+			    section->size_bytes);
 		return NULL;
 	}
-	bytes = bytes_fetch(bundle->source, index->offset, (size_t)index->size_bytes, error);
+	bytes = bytes_fetch(bundle->source, section->offset, (size_t)section->size_bytes, error);
 	if (bytes == NULL)
 		return NULL;
-	data = g_bytes_get_data(bytes, &size_bytes);
-	if (crc32c(data, size_bytes) != index->crc) {
+	if (crc32c(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)) != section->crc) {
 		failure_set(error, FAULT_BUNDLE_CHECKSUM,
-			    "the bundle's index has a wrong checksum");
+			    "the section of kind %u of payload %s has a wrong checksum",
+			    section->kind, section->name);
 		return NULL;
 	}
-	return index_decode(data, size_bytes, data_blocks, frames->size_bytes, error);
+	return g_steal_pointer(&bytes);
 }
 
-gboolean bundle_frame_read(const struct bundle *bundle, const char *name,
-			   const struct bundle_frame *frame, uint8_t *ret_bytes, GError **error)
+struct frameindex *bundle_index_read(const struct bundle *bundle, const char *name,
+				     uint64_t data_blocks, GError **error)
 {
-	const struct bundle_section *frames = bundle_find(bundle, name, BUNDLE_FRAMES, error);
-	g_autofree uint8_t *stored = g_malloc(frame->stored_size);
-	const size_t size_bytes = (size_t)frame->block_count * VERITREE_BLOCK_SIZE;
-	const char *why;
+	const struct bundle_section *index = bundle_find(bundle, name, BUNDLE_INDEX);
+	const struct bundle_section *frames = bundle_find(bundle, name, BUNDLE_FRAMES);
+	g_autoptr(GBytes) bytes = NULL;
 
-	if (frames == NULL || !source_read(bundle->source, frames->offset + frame->offset, stored,
-					   frame->stored_size, error))
-		return FALSE;
-	if (crc32c(stored, frame->stored_size) != frame->crc)
-		return failure_set(error, FAULT_BUNDLE_FRAME,
-				   "the frame of block %" G_GUINT64_FORMAT
-				   " of %s has a wrong checksum",
-				   frame->first_block, name);
-	if (frame->encoding == BUNDLE_STORED && frame->stored_size == size_bytes) {
-		memcpy(ret_bytes, stored, size_bytes);
-		return TRUE;
+	if (index == NULL || frames == NULL) {
+		failure_set(error, FAULT_BUNDLE_MISSING, "the bundle has no frames of payload %s",
+			    name);
+		return NULL;
 	}
-	why = frame->encoding == BUNDLE_ZSTD
-		      ? frame_decompress(stored, frame->stored_size, ret_bytes, size_bytes)
-		      : "it has an unknown encoding or a wrong size";
-	if (why != NULL)
-		return failure_set(error, FAULT_BUNDLE_FRAME,
-				   "the frame of block %" G_GUINT64_FORMAT " of %s: %s",
-				   frame->first_block, name, why);
-	return TRUE;
+	bytes = bundle_section_read(bundle, index, error);
+	if (bytes == NULL)
+		return NULL;
+	return frameindex_decode(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes),
+				 data_blocks, frames->size_bytes, error);
+}
+
+gboolean bundle_dictionary_read(const struct bundle *bundle, const char *name,
+				GBytes **ret_dictionary, GError **error)
+{
+	const struct bundle_section *section = bundle_find(bundle, name, BUNDLE_DICTIONARY);
+
+	*ret_dictionary = NULL;
+	if (section == NULL)
+		return TRUE;
+	if (section->size_bytes == 0 || section->size_bytes > FRAME_DICTIONARY_MAX)
+		return failure_set(error, FAULT_BUNDLE_RANGE,
+				   "the dictionary of %s has %" G_GUINT64_FORMAT " bytes", name,
+				   section->size_bytes);
+	*ret_dictionary = bundle_section_read(bundle, section, error);
+	return *ret_dictionary != NULL;
 }

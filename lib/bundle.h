@@ -1,54 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Bundles (.azb): a release in one file, head first: header, manifest, signature, leaf hashes,
- * frame indexes, frames. The bytes are described in bundle.c and docs/FORMATS.md.
+/* Bundles (.azb): a release in one file, head first: header, manifest, signature, deltas, leaf
+ * hashes, frame indexes, frames. The bytes are described in bundle.c and docs/FORMATS.md.
  *
  * Only the manifest is signed. All else is checked against the trees that it names: a wrong leaf
  * list does not give the root hash, a wrong frame gives blocks that do not have their leaf hash. */
 
 #include <glib.h>
 
+#include "frameindex.h"
 #include "manifest.h"
 #include "source.h"
 
 enum {
 	BUNDLE_HEADER_SIZE = 4096,
 	BUNDLE_FORMAT = 1,
-	BUNDLE_SECTIONS_MAX = 24,
+	BUNDLE_SECTIONS_MAX = 63,
 	BUNDLE_SIGNATURE_MAX = 64 * 1024,
-	BUNDLE_FRAME_BLOCKS_MAX = 256, /* 1 MiB of an image */
-	BUNDLE_FRAME_STORED_MAX = BUNDLE_FRAME_BLOCKS_MAX * VERITREE_BLOCK_SIZE + 65536,
-	BUNDLE_FRAMES_MAX = 1 << 17,
-	BUNDLE_FRAME_ENTRY_SIZE = 32,
 	BUNDLE_NAME_SIZE = 16,
+	BUNDLE_BASE_SIZE = 24,               /* bytes of a base's root hash that name it */
+	BUNDLE_TABLE_MAX = 16 * 1024 * 1024, /* of a section that is read at once */
 };
 
 enum bundle_kind {
-	BUNDLE_LEAVES = 1, /* one hash per block */
-	BUNDLE_INDEX = 2,  /* one entry per frame */
-	BUNDLE_FRAMES = 3,
-};
-
-enum bundle_encoding {
-	BUNDLE_STORED = 0,
-	BUNDLE_ZSTD = 1,
+	BUNDLE_LEAVES = 1,      /* one hash per block */
+	BUNDLE_INDEX = 2,       /* frameindex.h */
+	BUNDLE_FRAMES = 3,      /* one after another */
+	BUNDLE_DELTA_INDEX = 4, /* deltaindex.h, against the base that the section names */
+	BUNDLE_DELTA_FRAMES = 5,
+	BUNDLE_DICTIONARY = 6, /* zstd, of the payload's frames; may be missing */
+	BUNDLE_KIND_COUNT
 };
 
 struct bundle_section {
 	char name[BUNDLE_NAME_SIZE]; /* of the payload: "root", "uki" */
 	uint32_t kind;
-	uint32_t crc; /* CRC-32C of leaves and indexes, 0 for frames */
+	uint32_t crc; /* CRC-32C, 0 for frames */
 	uint64_t offset;
 	uint64_t size_bytes;
-};
-
-struct bundle_frame {
-	uint64_t first_block;
-	uint32_t block_count; /* 1..BUNDLE_FRAME_BLOCKS_MAX */
-	uint32_t encoding;
-	uint64_t offset;      /* from the start of the frames section */
-	uint32_t stored_size; /* 1..BUNDLE_FRAME_STORED_MAX */
-	uint32_t crc;         /* CRC-32C of the stored bytes */
+	uint8_t base[BUNDLE_BASE_SIZE]; /* of a delta: how the base's root hash starts; else 0 */
 };
 
 struct bundle {
@@ -69,21 +59,29 @@ struct bundle *bundle_open(struct source *source, const char *keyring, GError **
 void bundle_free(struct bundle *bundle);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bundle, bundle_free)
 
-/* The section of a payload; NULL with FAULT_BUNDLE_RANGE. */
+/* The section of a payload that belongs to no base; NULL if there is none. */
 const struct bundle_section *bundle_find(const struct bundle *bundle, const char *name,
-					 enum bundle_kind kind, GError **error);
+					 enum bundle_kind kind);
+/* The same of a delta against the base with this root hash. */
+const struct bundle_section *bundle_find_delta(const struct bundle *bundle, const char *name,
+					       enum bundle_kind kind,
+					       const uint8_t root_hash[static VERITREE_HASH_SIZE]);
 
-/* All frames of a payload of `data_blocks` blocks, checked: in order, not overlapping, inside. */
-GArray *bundle_index_read(const struct bundle *bundle, const char *name, uint64_t data_blocks,
-			  GError **error);
+/* A payload can be had in full: leaf hashes, index and frames are there. */
+gboolean bundle_is_full(const struct bundle *bundle, const char *name);
 
-/* One frame's blocks, decoded: frame->block_count * 4096 bytes, not verified yet. */
-gboolean bundle_frame_read(const struct bundle *bundle, const char *name,
-			   const struct bundle_frame *frame, uint8_t *ret_bytes, GError **error);
+/* A whole section of at most BUNDLE_TABLE_MAX bytes, its checksum checked. */
+GBytes *bundle_section_read(const struct bundle *bundle, const struct bundle_section *section,
+			    GError **error);
+
+/* The frames of a payload of `data_blocks` blocks. */
+struct frameindex *bundle_index_read(const struct bundle *bundle, const char *name,
+				     uint64_t data_blocks, GError **error);
+/* The dictionary of its frames in *ret_dictionary, NULL if there is none. */
+gboolean bundle_dictionary_read(const struct bundle *bundle, const char *name,
+				GBytes **ret_dictionary, GError **error);
 
 /* Encoding, for the writer and for tests. */
 void bundle_header_encode(const struct bundle_section *sections, unsigned section_count,
 			  uint32_t manifest_size, uint32_t signature_size, uint64_t total_bytes,
 			  uint8_t ret_bytes[static BUNDLE_HEADER_SIZE]);
-void bundle_frame_encode(const struct bundle_frame *frame,
-			 uint8_t ret_bytes[static BUNDLE_FRAME_ENTRY_SIZE]);

@@ -3,19 +3,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "bundle.h"
 #include "bytes.h"
 #include "crc32c.h"
 #include "crypto.h"
 #include "failure.h"
 #include "frame.h"
+#include "parallel.h"
 #include "veritybuild.h"
 
-enum { BLOCK = VERITREE_BLOCK_SIZE, FRAME_SIZE = BUNDLE_FRAME_BLOCKS_MAX * BLOCK };
+enum {
+	BLOCK = VERITREE_BLOCK_SIZE,
+	BATCH_BLOCKS = 4096, /* 16 MiB, what the threads work on at a time */
+	BATCH_SIZE = BATCH_BLOCKS * BLOCK,
+	SAMPLE_SIZE = 16 * 1024 * 1024,     /* of an image, to train a dictionary */
+	DICTIONARY_FROM = 32 * 1024 * 1024, /* smaller images do not earn its size */
+	DICTIONARY_FRAME_MAX = 16,          /* blocks; larger frames gain nothing */
+};
 
 typedef FILE File; /* for g_autoptr() only */
 static void file_close(FILE *file)
@@ -34,14 +40,13 @@ static FILE *input_open(const char *path, GError **error)
 	return file;
 }
 
-/* Reads up to a frame, padded with zeros to whole blocks; 0 at the end. */
-static size_t blocks_read(FILE *file, uint8_t *bytes, size_t *ret_size)
+/* Reads up to a batch, padded with zeros to whole blocks; 0 at the end. */
+static size_t blocks_read(FILE *file, uint8_t *bytes)
 {
-	const size_t size_bytes = fread(bytes, 1, FRAME_SIZE, file);
+	const size_t size_bytes = fread(bytes, 1, BATCH_SIZE, file);
 	const size_t blocks = (size_bytes + BLOCK - 1) / BLOCK;
 
 	memset(bytes + size_bytes, 0, blocks * BLOCK - size_bytes);
-	*ret_size = size_bytes;
 	return blocks;
 }
 
@@ -51,11 +56,10 @@ gboolean bundlewrite_measure(const struct bundlewrite_image *image, GError **err
 	g_autoptr(File) file = input_open(image->path, error);
 	g_autoptr(CryptoHasher)
 		hasher = crypto_hasher_new(found->superblock.salt, found->superblock.salt_size);
-	g_autofree uint8_t *bytes = g_malloc(FRAME_SIZE);
+	g_autofree uint8_t *bytes = g_malloc(BATCH_SIZE);
 	struct veritybuild build;
 	struct veritree tree;
 	fault why;
-	size_t size;
 
 	if (file == NULL)
 		return FALSE;
@@ -69,7 +73,7 @@ gboolean bundlewrite_measure(const struct bundlewrite_image *image, GError **err
 		return failure_set(error, why, "%s has %" G_GUINT64_FORMAT " bytes", image->path,
 				   found->size_bytes);
 	veritybuild_init(&build, &tree, hasher, NULL, NULL);
-	for (size_t blocks; (blocks = blocks_read(file, bytes, &size)) > 0;)
+	for (size_t blocks; (blocks = blocks_read(file, bytes)) > 0;)
 		for (size_t i = 0; i < blocks; i++) {
 			uint8_t hash[VERITREE_HASH_SIZE];
 
@@ -83,156 +87,311 @@ gboolean bundlewrite_measure(const struct bundlewrite_image *image, GError **err
 	return TRUE;
 }
 
+static void part_free(gpointer data)
+{
+	struct bundlewrite_part *part = data;
+
+	g_clear_pointer(&part->bytes, g_bytes_unref);
+	g_clear_pointer(&part->file, file_close);
+	g_free(part);
+}
+
+GPtrArray *bundlewrite_parts_new(void)
+{
+	return g_ptr_array_new_with_free_func(part_free);
+}
+
+void bundlewrite_part_add(GPtrArray *parts, const struct bundle_section *section, GBytes *bytes,
+			  FILE *file)
+{
+	struct bundlewrite_part *part = g_new0(struct bundlewrite_part, 1);
+
+	part->section = *section;
+	part->bytes = bytes;
+	part->file = file;
+	g_ptr_array_add(parts, part);
+}
+
+static void table_add(GPtrArray *parts, const char *name, enum bundle_kind kind, GByteArray *table)
+{
+	struct bundle_section section = { .kind = kind };
+
+	g_strlcpy(section.name, name, sizeof section.name);
+	bundlewrite_part_add(parts, &section, g_byte_array_free_to_bytes(table), NULL);
+}
+
 /* What one payload becomes: leaf hashes and index in memory, frames in a nameless file. */
 struct pack {
+	const struct bundlewrite_options *options;
+	const struct manifest_image *image;
+	struct crypto_hasher *hasher;
+	GBytes *dictionary;
+	FILE *frames;
 	GByteArray *leaves;
 	GByteArray *index;
-	FILE *frames;
-	uint64_t frames_size;
-	uint64_t next_block;
-	struct crypto_hasher *hasher;
-	uint8_t *stored;
-	int level;
+	struct frame_encoder **encoders; /* one per thread */
+	uint8_t *blocks;                 /* the batch at hand */
+	size_t block_count;
+	uint8_t *stored; /* room for each frame of the batch */
+	struct frame_entry *entries;
 };
+typedef struct pack Pack; /* for g_autoptr() only */
 
-static void pack_done(struct pack *pack)
+static unsigned batch_frames(const struct pack *pack)
 {
+	return (unsigned)((pack->block_count + pack->options->frame_blocks - 1) /
+			  pack->options->frame_blocks);
+}
+
+static size_t frame_room(const struct pack *pack)
+{
+	return frame_bound((size_t)pack->options->frame_blocks * BLOCK);
+}
+
+static struct pack *pack_new(const struct bundlewrite_options *options,
+			     const struct manifest_image *image)
+{
+	struct pack *pack = g_new0(struct pack, 1);
+	uint8_t head[FRAMEINDEX_HEAD_SIZE];
+
+	pack->options = options;
+	pack->image = image;
+	pack->hasher = crypto_hasher_new(image->superblock.salt, image->superblock.salt_size);
+	pack->leaves = g_byte_array_new();
+	pack->index = g_byte_array_new();
+	pack->blocks = g_malloc(BATCH_SIZE);
+	pack->block_count = BATCH_BLOCKS;
+	pack->stored = g_malloc(batch_frames(pack) * frame_room(pack));
+	pack->entries = g_new0(struct frame_entry, batch_frames(pack));
+	pack->encoders = g_new0(struct frame_encoder *, parallel_threads());
+	frameindex_head_encode(options->frame_blocks, head);
+	g_byte_array_append(pack->index, head, sizeof head);
+	return pack;
+}
+
+static void pack_free(struct pack *pack)
+{
+	for (unsigned i = 0; i < parallel_threads(); i++)
+		frame_encoder_free(pack->encoders[i]);
 	g_clear_pointer(&pack->leaves, g_byte_array_unref);
 	g_clear_pointer(&pack->index, g_byte_array_unref);
 	g_clear_pointer(&pack->frames, file_close);
-	g_clear_pointer(&pack->hasher, crypto_hasher_free);
-	g_clear_pointer(&pack->stored, g_free);
+	g_clear_pointer(&pack->dictionary, g_bytes_unref);
+	crypto_hasher_free(pack->hasher);
+	g_free(pack->encoders);
+	g_free(pack->entries);
+	g_free(pack->stored);
+	g_free(pack->blocks);
+	g_free(pack);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pack, pack_free)
+
+/* Samples from all over the image: small frames have little before them to refer to, and a common
+ * dictionary gives that back. */
+static void dictionary_train(struct pack *pack, FILE *file)
+{
+	const size_t frame_size = (size_t)pack->options->frame_blocks * BLOCK;
+	const unsigned count = (unsigned)(SAMPLE_SIZE / frame_size);
+	const uint64_t step = pack->image->size_bytes / count / BLOCK * BLOCK;
+	g_autofree uint8_t *samples = NULL;
+	unsigned got = 0;
+
+	if (pack->image->size_bytes < DICTIONARY_FROM ||
+	    pack->options->frame_blocks > DICTIONARY_FRAME_MAX)
+		return;
+	samples = g_malloc(SAMPLE_SIZE);
+	while (got < count && fseeko(file, (off_t)(got * step), SEEK_SET) == 0 &&
+	       fread(samples + got * frame_size, 1, frame_size, file) == frame_size)
+		got++;
+	pack->dictionary = frame_dictionary_train(samples, frame_size, got);
+	rewind(file);
 }
 
-/* Zeros need no frame: the device knows the hash of a block of zeros. */
-static gboolean pack_frame(struct pack *pack, const uint8_t *bytes, size_t blocks)
+static void frame_work(gpointer user_data, unsigned thread, unsigned index)
 {
-	const size_t size = blocks * BLOCK;
-	struct bundle_frame frame = {
-		.first_block = pack->next_block,
-		.block_count = (uint32_t)blocks,
-		.encoding = BUNDLE_ZSTD,
-		.offset = pack->frames_size,
-	};
-	uint8_t entry[BUNDLE_FRAME_ENTRY_SIZE];
-	const uint8_t *stored = pack->stored;
+	struct pack *pack = user_data;
+	struct frame_entry *entry = &pack->entries[index];
+	const size_t first = (size_t)index * pack->options->frame_blocks;
 
-	if (bytes_are_zero(bytes, size))
-		return TRUE;
-	frame.stored_size = (uint32_t)frame_compress(bytes, size, pack->level, pack->stored,
-						     frame_bound(FRAME_SIZE));
-	if (frame.stored_size >= size) {
-		frame.encoding = BUNDLE_STORED;
-		frame.stored_size = (uint32_t)size;
-		stored = bytes;
+	entry->block_count = (uint32_t)MIN(pack->options->frame_blocks, pack->block_count - first);
+	frame_encode(pack->encoders[thread], pack->blocks + first * BLOCK, entry,
+		     pack->stored + index * frame_room(pack));
+}
+
+static gboolean batch_pack(struct pack *pack)
+{
+	for (size_t i = 0; i < pack->block_count; i++) {
+		uint8_t hash[VERITREE_HASH_SIZE];
+
+		crypto_hash(pack->hasher, pack->blocks + i * BLOCK, BLOCK, hash);
+		g_byte_array_append(pack->leaves, hash, sizeof hash);
 	}
-	frame.crc = crc32c(stored, frame.stored_size);
-	bundle_frame_encode(&frame, entry);
-	g_byte_array_append(pack->index, entry, sizeof entry);
-	pack->frames_size += frame.stored_size;
-	return fwrite(stored, 1, frame.stored_size, pack->frames) == frame.stored_size;
-}
+	parallel_each(batch_frames(pack), frame_work, pack);
+	for (unsigned i = 0; i < batch_frames(pack); i++) {
+		const struct frame_entry *entry = &pack->entries[i];
+		uint8_t bytes[FRAMEINDEX_ENTRY_SIZE];
 
-static gboolean pack_image(struct pack *pack, const struct bundlewrite_image *image, int level,
-			   GError **error)
-{
-	const struct veritree_superblock *superblock = &image->image->superblock;
-	g_autoptr(File) file = input_open(image->path, error);
-	g_autofree uint8_t *bytes = g_malloc(FRAME_SIZE);
-	size_t size;
-
-	if (file == NULL)
-		return FALSE;
-	pack->leaves = g_byte_array_new();
-	pack->index = g_byte_array_new();
-	pack->frames = tmpfile();
-	pack->hasher = crypto_hasher_new(superblock->salt, superblock->salt_size);
-	pack->stored = g_malloc(frame_bound(FRAME_SIZE));
-	pack->level = level;
-	if (pack->frames == NULL)
-		return failure_set(error, FAULT_BUILD_OUTPUT, "cannot make a temporary file: %s",
-				   g_strerror(errno));
-	for (size_t blocks; (blocks = blocks_read(file, bytes, &size)) > 0;) {
-		for (size_t i = 0; i < blocks; i++) {
-			uint8_t hash[VERITREE_HASH_SIZE];
-
-			crypto_hash(pack->hasher, bytes + i * BLOCK, BLOCK, hash);
-			g_byte_array_append(pack->leaves, hash, sizeof hash);
-		}
-		if (!pack_frame(pack, bytes, blocks))
-			return failure_set(error, FAULT_BUILD_OUTPUT,
-					   "cannot write a temporary file: %s", g_strerror(errno));
-		pack->next_block += blocks;
+		frameindex_entry_encode(entry->encoding, entry->stored_size, bytes);
+		g_byte_array_append(pack->index, bytes, sizeof bytes);
+		if (fwrite(pack->stored + i * frame_room(pack), 1, entry->stored_size,
+			   pack->frames) != entry->stored_size)
+			return FALSE;
 	}
 	return TRUE;
 }
 
-static void section_set(struct bundle_section *section, const char *name, enum bundle_kind kind,
-			const GByteArray *bytes, uint64_t size_bytes, uint64_t *offset)
+static void parts_add(struct pack *pack, const char *name, GPtrArray *parts)
 {
-	g_strlcpy(section->name, name, sizeof section->name);
-	section->kind = kind;
-	section->crc = bytes != NULL ? crc32c(bytes->data, bytes->len) : 0;
-	section->offset = *offset;
-	section->size_bytes = bytes != NULL ? bytes->len : size_bytes;
-	*offset += section->size_bytes;
+	struct bundle_section frames = { .kind = BUNDLE_FRAMES };
+	struct bundle_section dictionary = { .kind = BUNDLE_DICTIONARY };
+
+	g_strlcpy(frames.name, name, sizeof frames.name);
+	g_strlcpy(dictionary.name, name, sizeof dictionary.name);
+	table_add(parts, name, BUNDLE_LEAVES, g_steal_pointer(&pack->leaves));
+	table_add(parts, name, BUNDLE_INDEX, g_steal_pointer(&pack->index));
+	if (pack->dictionary != NULL)
+		bundlewrite_part_add(parts, &dictionary, g_steal_pointer(&pack->dictionary), NULL);
+	bundlewrite_part_add(parts, &frames, NULL, g_steal_pointer(&pack->frames));
 }
 
-static gboolean frames_copy(FILE *to, FILE *from)
+static gboolean image_pack(const struct bundlewrite_options *options,
+			   const struct bundlewrite_image *image, GPtrArray *parts, GError **error)
+{
+	g_autoptr(File) file = input_open(image->path, error);
+	g_autoptr(Pack) pack = pack_new(options, image->image);
+
+	if (file == NULL)
+		return FALSE;
+	pack->frames = tmpfile();
+	if (pack->frames == NULL)
+		return failure_set(error, FAULT_BUILD_OUTPUT, "cannot make a temporary file: %s",
+				   g_strerror(errno));
+	dictionary_train(pack, file);
+	for (unsigned i = 0; i < parallel_threads(); i++)
+		pack->encoders[i] = frame_encoder_new(options->level, pack->dictionary);
+	while ((pack->block_count = blocks_read(file, pack->blocks)) > 0)
+		if (!batch_pack(pack))
+			return failure_set(error, FAULT_BUILD_OUTPUT,
+					   "cannot write a temporary file: %s", g_strerror(errno));
+	if (ferror(file) ||
+	    pack->leaves->len != image->image->superblock.data_blocks * VERITREE_HASH_SIZE)
+		return failure_set(error, FAULT_BUILD_INPUT, "%s changed while it was read",
+				   image->path);
+	parts_add(pack, image->name, parts);
+	return TRUE;
+}
+
+gboolean bundlewrite_full(const struct bundlewrite_options *options,
+			  const struct bundlewrite_image *images, unsigned count, GPtrArray *parts,
+			  GError **error)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (!image_pack(options, &images[i], parts, error))
+			return FALSE;
+	return TRUE;
+}
+
+/* A stream is read once, from the front: what says which frames are needed comes before them. */
+static int part_rank(gconstpointer a)
+{
+	static const uint8_t RANKS[BUNDLE_KIND_COUNT] = {
+		[BUNDLE_DELTA_INDEX] = 1, [BUNDLE_DELTA_FRAMES] = 2, [BUNDLE_LEAVES] = 3,
+		[BUNDLE_DICTIONARY] = 4,  [BUNDLE_INDEX] = 5,        [BUNDLE_FRAMES] = 6,
+	};
+	const struct bundlewrite_part *part = *(struct bundlewrite_part *const *)a;
+
+	return RANKS[part->section.kind];
+}
+
+static gint part_compare(gconstpointer a, gconstpointer b)
+{
+	return part_rank(a) - part_rank(b);
+}
+
+/* In the order of the list; g_ptr_array_sort() is stable. */
+static gboolean sections_place(GPtrArray *parts, uint64_t offset, struct bundle_section *sections,
+			       uint64_t *ret_total, GError **error)
+{
+	for (guint i = 0; i < parts->len; i++) {
+		struct bundlewrite_part *part = g_ptr_array_index(parts, i);
+		struct bundle_section *section = &part->section;
+
+		section->offset = offset;
+		if (part->bytes != NULL) {
+			section->size_bytes = g_bytes_get_size(part->bytes);
+			section->crc = crc32c(g_bytes_get_data(part->bytes, NULL),
+					      g_bytes_get_size(part->bytes));
+		} else {
+			if (fseeko(part->file, 0, SEEK_END) < 0)
+				return failure_set(error, FAULT_BUILD_OUTPUT,
+						   "cannot use a temporary file: %s",
+						   g_strerror(errno));
+			section->size_bytes = (uint64_t)ftello(part->file);
+			rewind(part->file);
+		}
+		offset += section->size_bytes;
+		sections[i] = *section;
+	}
+	*ret_total = offset;
+	return TRUE;
+}
+
+static gboolean file_copy(FILE *to, FILE *from)
 {
 	uint8_t bytes[65536];
 	size_t size;
 
-	rewind(from);
 	while ((size = fread(bytes, 1, sizeof bytes, from)) > 0)
 		if (fwrite(bytes, 1, size, to) != size)
 			return FALSE;
 	return !ferror(from);
 }
 
-static gboolean file_write(FILE *to, const uint8_t *header, GBytes *manifest, GBytes *signature,
-			   const struct pack *packs, unsigned count)
+static gboolean bytes_write(FILE *to, GBytes *bytes)
 {
-	gboolean done = fwrite(header, 1, BUNDLE_HEADER_SIZE, to) == BUNDLE_HEADER_SIZE;
+	gsize size_bytes;
+	const void *data = g_bytes_get_data(bytes, &size_bytes);
 
-	done = done && fwrite(g_bytes_get_data(manifest, NULL), 1, g_bytes_get_size(manifest),
-			      to) == g_bytes_get_size(manifest);
-	done = done && fwrite(g_bytes_get_data(signature, NULL), 1, g_bytes_get_size(signature),
-			      to) == g_bytes_get_size(signature);
-	for (unsigned i = 0; done && i < count; i++)
-		done = fwrite(packs[i].leaves->data, 1, packs[i].leaves->len, to) ==
-		       packs[i].leaves->len;
-	for (unsigned i = 0; done && i < count; i++)
-		done = fwrite(packs[i].index->data, 1, packs[i].index->len, to) ==
-		       packs[i].index->len;
-	for (unsigned i = 0; done && i < count; i++)
-		done = frames_copy(to, packs[i].frames);
+	return size_bytes == 0 || fwrite(data, 1, size_bytes, to) == size_bytes;
+}
+
+static gboolean file_write(FILE *to, const uint8_t *header, GBytes *manifest, GBytes *signature,
+			   GPtrArray *parts)
+{
+	gboolean done = fwrite(header, 1, BUNDLE_HEADER_SIZE, to) == BUNDLE_HEADER_SIZE &&
+			bytes_write(to, manifest) && bytes_write(to, signature);
+
+	for (guint i = 0; done && i < parts->len; i++) {
+		const struct bundlewrite_part *part = g_ptr_array_index(parts, i);
+
+		done = part->bytes != NULL ? bytes_write(to, part->bytes)
+					   : file_copy(to, part->file);
+	}
 	return done && fflush(to) == 0 && fsync(fileno(to)) == 0;
 }
 
-static gboolean bundle_assemble(const char *output, GBytes *manifest, GBytes *signature,
-				const struct bundlewrite_image *images, const struct pack *packs,
-				unsigned count, GError **error)
+gboolean bundlewrite_assemble(const char *output, GBytes *manifest, GBytes *signature,
+			      GPtrArray *parts, GError **error)
 {
 	struct bundle_section sections[BUNDLE_SECTIONS_MAX] = { 0 };
-	uint64_t offset = BUNDLE_HEADER_SIZE + g_bytes_get_size(manifest) +
-			  g_bytes_get_size(signature);
+	const uint64_t head = BUNDLE_HEADER_SIZE + g_bytes_get_size(manifest) +
+			      g_bytes_get_size(signature);
 	g_autofree char *temporary = g_strconcat(output, ".part", NULL);
-	g_autoptr(File) file = fopen(temporary, "wbe");
+	g_autoptr(File) file = NULL;
 	uint8_t header[BUNDLE_HEADER_SIZE];
+	uint64_t total = 0;
 
-	for (unsigned i = 0; i < count; i++)
-		section_set(&sections[i], images[i].name, BUNDLE_LEAVES, packs[i].leaves, 0,
-			    &offset);
-	for (unsigned i = 0; i < count; i++)
-		section_set(&sections[count + i], images[i].name, BUNDLE_INDEX, packs[i].index, 0,
-			    &offset);
-	for (unsigned i = 0; i < count; i++)
-		section_set(&sections[2 * count + i], images[i].name, BUNDLE_FRAMES, NULL,
-			    packs[i].frames_size, &offset);
-	bundle_header_encode(sections, 3 * count, (uint32_t)g_bytes_get_size(manifest),
-			     (uint32_t)g_bytes_get_size(signature), offset, header);
-	if (file == NULL || !file_write(file, header, manifest, signature, packs, count) ||
+	if (parts->len > BUNDLE_SECTIONS_MAX)
+		return failure_set(error, FAULT_BUILD_INPUT,
+				   "a bundle of %u sections is too much: leave out deltas",
+				   parts->len);
+	g_ptr_array_sort(parts, part_compare);
+	if (!sections_place(parts, head, sections, &total, error))
+		return FALSE;
+	bundle_header_encode(sections, parts->len, (uint32_t)g_bytes_get_size(manifest),
+			     (uint32_t)g_bytes_get_size(signature), total, header);
+	file = fopen(temporary, "wbe");
+	if (file == NULL || !file_write(file, header, manifest, signature, parts) ||
 	    rename(temporary, output) < 0) {
 		failure_set(error, FAULT_BUILD_OUTPUT, "cannot write %s: %s", output,
 			    g_strerror(errno));
@@ -240,25 +399,4 @@ static gboolean bundle_assemble(const char *output, GBytes *manifest, GBytes *si
 		return FALSE;
 	}
 	return TRUE;
-}
-
-gboolean bundlewrite_build(const struct bundlewrite_options *options,
-			   const struct manifest *manifest, const struct bundlewrite_image *images,
-			   unsigned count, GError **error)
-{
-	g_autofree char *text = manifest_encode(manifest);
-	g_autoptr(GBytes) bytes = g_bytes_new(text, strlen(text));
-	g_autoptr(GBytes) signature = crypto_cms_sign((const uint8_t *)text, strlen(text),
-						      options->key, options->certificate, error);
-	struct pack packs[BUNDLE_SECTIONS_MAX / 3] = { 0 };
-	gboolean done = signature != NULL;
-
-	g_assert(count <= G_N_ELEMENTS(packs));
-	for (unsigned i = 0; done && i < count; i++)
-		done = pack_image(&packs[i], &images[i], options->level, error);
-	done = done &&
-	       bundle_assemble(options->output, bytes, signature, images, packs, count, error);
-	for (unsigned i = 0; i < count; i++)
-		pack_done(&packs[i]);
-	return done;
 }

@@ -1,57 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory: a window of the image, a bit per block, the bundle's frame index and the seed's table.
- * The leaf hashes are not held: they go into the slot's own tree at once, and are read back from
- * there block by block. While that happens the boot record says that the slot is empty. */
 #include "converge.h"
 
 #include <string.h>
 
+#include "converge_private.h"
 #include "crypto.h"
 #include "failure.h"
-#include "seed.h"
 #include "veritybuild.h"
 
 enum {
-	BLOCK = VERITREE_BLOCK_SIZE,
-	WINDOW_BLOCKS = BUNDLE_FRAME_BLOCKS_MAX,
+	BLOCK = CONVERGE_BLOCK,
+	HASH = VERITREE_HASH_SIZE,
 	LEAF_CHUNK = 16 * BLOCK,
 };
-
-/* The hasher and the leaf block at hand: what every step needs. */
-struct work {
-	const struct converge_place *place;
-	CryptoHasher *hasher;
-	uint8_t leaves[BLOCK];
-	uint64_t leaves_block; /* tree block that is in `leaves`, 0: none */
-	uint8_t *window;       /* WINDOW_BLOCKS blocks, aligned for O_DIRECT */
-};
-typedef struct work Work; /* for g_autoptr() only */
-
-static struct work *work_new(const struct converge_place *place)
-{
-	const struct veritree_superblock *superblock = &place->image->superblock;
-	struct work *work = g_new0(struct work, 1);
-
-	work->place = place;
-	work->hasher = crypto_hasher_new(superblock->salt, superblock->salt_size);
-	work->window = g_aligned_alloc(WINDOW_BLOCKS, BLOCK, BLOCK);
-	return work;
-}
-
-static void work_free(struct work *work)
-{
-	if (work == NULL)
-		return;
-	crypto_hasher_free(work->hasher);
-	g_aligned_free(work->window);
-	g_free(work);
-}
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Work, work_free)
-
-static uint64_t place_offset(const struct converge_place *place, uint64_t block)
-{
-	return place->offset + block * BLOCK;
-}
 
 gboolean converge_place_init(struct converge_place *place, struct disk *disk, uint64_t offset,
 			     const struct manifest_image *image, GError **error)
@@ -74,375 +35,326 @@ gboolean converge_place_init(struct converge_place *place, struct disk *disk, ui
 	return TRUE;
 }
 
-static gboolean step_report(const struct converge *converge, const char *step, uint64_t done_blocks,
-			    GError **error)
+gboolean converge_step(const struct converge *converge, const char *step, uint64_t done_blocks,
+		       GError **error)
 {
-	if (converge->progress != NULL)
-		converge->progress(step, done_blocks * BLOCK,
-				   converge->target.tree.data_blocks * BLOCK, converge->user_data);
+	const struct converge_progress progress = {
+		.step = step,
+		.done_bytes = done_blocks * BLOCK,
+		.total_bytes = converge->target.tree.data_blocks * BLOCK,
+	};
+
+	if (converge->report != NULL)
+		converge->report(&progress, converge->user_data);
 	if (g_cancellable_is_cancelled(converge->cancellable))
 		return failure_set(error, FAULT_CONVERGE_CANCELLED, "the job was cancelled");
 	return TRUE;
 }
 
-/* The wanted hash of a data block, out of the slot's tree. For a single block it is the root. */
-static const uint8_t *leaf_get(struct work *work, uint64_t block, GError **error)
+gboolean effort_step(struct effort *effort, const char *step, GError **error)
 {
-	const struct converge_place *place = work->place;
-	uint64_t hash_block;
+	const struct converge_stats *stats = &effort->converge->stats;
+	uint64_t done;
 
-	if (place->tree.level_count == 0)
-		return place->image->root_hash;
-	hash_block = veritree_hash_block(&place->tree, 0, block);
-	if (work->leaves_block != hash_block) {
-		work->leaves_block = 0;
-		if (!disk_read(place->disk, place_offset(place, hash_block), work->leaves, BLOCK,
-			       error))
-			return NULL;
-		work->leaves_block = hash_block;
+	g_mutex_lock(&effort->mutex);
+	done = stats->kept_blocks + stats->zero_blocks + stats->copied_blocks +
+	       stats->fetched_blocks + stats->made_blocks;
+	if (effort->read_only)
+		done += stats->wrong_blocks;
+	g_mutex_unlock(&effort->mutex);
+	return converge_step(effort->converge, step, done, error);
+}
+
+static struct seed *keys_read(const struct converge_place *place, gboolean in_place)
+{
+	/* A tree that cannot be read costs the copies, not the install. */
+	return (in_place ? seed_new_in_place : seed_new)(place->disk, place->offset, &place->tree,
+							 NULL);
+}
+
+void converge_start(struct converge *converge)
+{
+	if (converge->seed != NULL)
+		converge->seed_table = keys_read(converge->seed, FALSE);
+	if (converge->old != NULL)
+		converge->old_keys = keys_read(converge->old, TRUE);
+}
+
+void converge_done(struct converge *converge)
+{
+	g_clear_pointer(&converge->plan, plan_free);
+	g_clear_pointer(&converge->seed_table, seed_free);
+	g_clear_pointer(&converge->old_keys, seed_free);
+	g_clear_pointer(&converge->frames, frameindex_free);
+	g_clear_pointer(&converge->dictionary, g_bytes_unref);
+	g_clear_pointer(&converge->delta, deltaindex_free);
+	g_clear_error(&converge->delta_failure);
+}
+
+/* Leaf hashes: each gives its block's origin, goes into the tree, and counts for the root. */
+
+struct leaves {
+	struct converge *converge;
+	struct veritybuild build;
+	uint8_t zero_hash[HASH];
+	uint8_t standing[LEAF_CHUNK]; /* what the target's tree has in this place */
+	gboolean has_standing;
+};
+
+static enum plan_origin origin_choose(const struct leaves *leaves, uint64_t block,
+				      const uint8_t *hash, const uint8_t *standing)
+{
+	const struct converge *converge = leaves->converge;
+	uint64_t from;
+
+	if (memcmp(hash, leaves->zero_hash, HASH) == 0)
+		return PLAN_ZERO;
+	if ((converge->old != NULL && /* the same image: the only hint of one block's */
+	     memcmp(converge->old->image->root_hash, converge->target.image->root_hash, HASH) ==
+		     0) ||
+	    (leaves->has_standing && memcmp(hash, standing, HASH) == 0) ||
+	    (converge->old_keys != NULL && seed_has(converge->old_keys, hash, block)))
+		return PLAN_KEEP;
+	if (converge->seed_table != NULL && seed_find(converge->seed_table, hash, block, &from))
+		return PLAN_COPY;
+	return PLAN_FETCH;
+}
+
+static gboolean leaves_chunk(struct leaves *leaves, const uint8_t *chunk, uint64_t first,
+			     uint64_t count, GError **error)
+{
+	struct converge *converge = leaves->converge;
+	const struct window window = { first, count };
+
+	leaves->has_standing = converge->target.tree.level_count > 0 &&
+			       converge_wanted(&converge->target, &window, leaves->standing, NULL);
+	for (uint64_t i = 0; i < count; i++) {
+		plan_set(converge->plan, first + i,
+			 origin_choose(leaves, first + i, chunk + i * HASH,
+				       leaves->standing + i * HASH));
+		if (!veritybuild_add(&leaves->build, chunk + i * HASH, error))
+			return FALSE;
 	}
-	return work->leaves + veritree_hash_offset(block);
+	return TRUE;
 }
 
-static gboolean tree_block_write(gpointer user_data, uint64_t block, const uint8_t *bytes,
-				 GError **error)
+static gboolean leaves_stream(struct leaves *leaves, const struct bundle_section *section,
+			      GError **error)
 {
-	struct converge *converge = user_data;
-
-	converge->stats.written_bytes += BLOCK;
-	return disk_write(converge->target.disk, place_offset(&converge->target, block), bytes,
-			  BLOCK, error);
-}
-
-static gboolean leaves_stream(struct converge *converge, const struct bundle_section *section,
-			      struct veritybuild *build, GError **error)
-{
+	struct converge *converge = leaves->converge;
 	g_autofree uint8_t *chunk = g_malloc(LEAF_CHUNK);
 
 	for (uint64_t done = 0; done < section->size_bytes;) {
 		const size_t size = (size_t)MIN(LEAF_CHUNK, section->size_bytes - done);
 
 		if (!source_read(converge->bundle->source, section->offset + done, chunk, size,
-				 error))
+				 error) ||
+		    !leaves_chunk(leaves, chunk, done / HASH, size / HASH, error))
 			return FALSE;
-		for (size_t at = 0; at < size; at += VERITREE_HASH_SIZE)
-			if (!veritybuild_add(build, chunk + at, error))
-				return FALSE;
 		done += size;
-		if (!step_report(converge, "read tree", done / VERITREE_HASH_SIZE, error))
+		if (!converge_step(converge, "read tree", done / HASH, error))
 			return FALSE;
 	}
 	return TRUE;
 }
 
+static gboolean tree_sink(gpointer user_data, uint64_t block, const uint8_t *bytes, GError **error)
+{
+	return converge_tree_write(user_data, block, bytes, error);
+}
+
+static const struct bundle_section *leaves_find(const struct converge *converge, GError **error)
+{
+	const struct bundle_section *section = bundle_find(converge->bundle, converge->payload,
+							   BUNDLE_LEAVES);
+
+	if (section == NULL)
+		failure_set(error, FAULT_DELTA_BASE,
+			    "the bundle holds %s only as a delta, and not against the release that "
+			    "runs here",
+			    converge->payload);
+	else if (section->size_bytes != converge->target.tree.data_blocks * HASH)
+		failure_set(error, FAULT_BUNDLE_LEAVES,
+			    "the bundle has %" G_GUINT64_FORMAT
+			    " bytes of leaf hashes for %s, not %" G_GUINT64_FORMAT,
+			    section->size_bytes, converge->payload,
+			    converge->target.tree.data_blocks * HASH);
+	else
+		return section;
+	return NULL;
+}
+
 gboolean converge_leaves(struct converge *converge, GError **error)
 {
-	const struct converge_place *target = &converge->target;
-	const struct bundle_section *section = bundle_find(converge->bundle, converge->payload,
-							   BUNDLE_LEAVES, error);
-	g_autoptr(Work) work = work_new(target);
-	struct veritybuild build;
-	uint8_t superblock[BLOCK];
+	static const uint8_t ZERO[BLOCK];
+	const struct veritree_superblock *superblock = &converge->target.image->superblock;
+	const struct bundle_section *section = leaves_find(converge, error);
+	g_autoptr(CryptoHasher) hasher = crypto_hasher_new(superblock->salt, superblock->salt_size);
+	g_autofree struct leaves *leaves = g_new0(struct leaves, 1);
 
 	if (section == NULL)
 		return FALSE;
-	if (section->size_bytes != target->tree.data_blocks * VERITREE_HASH_SIZE)
-		return failure_set(error, FAULT_BUNDLE_LEAVES,
-				   "the bundle has %" G_GUINT64_FORMAT
-				   " bytes of leaf hashes for %s, not %" G_GUINT64_FORMAT,
-				   section->size_bytes, converge->payload,
-				   target->tree.data_blocks * VERITREE_HASH_SIZE);
-	veritybuild_init(&build, &target->tree, work->hasher, tree_block_write, converge);
-	if (!leaves_stream(converge, section, &build, error))
+	leaves->converge = converge;
+	crypto_hash(hasher, ZERO, BLOCK, leaves->zero_hash);
+	g_clear_pointer(&converge->plan, plan_free);
+	converge->plan = plan_new(converge->target.tree.data_blocks);
+	veritybuild_init(&leaves->build, &converge->target.tree, hasher, tree_sink, converge);
+	if (!leaves_stream(leaves, section, error))
 		return FALSE;
-	if (memcmp(build.root, target->image->root_hash, VERITREE_HASH_SIZE) != 0)
+	if (memcmp(leaves->build.root, converge->target.image->root_hash, HASH) != 0)
 		return failure_set(error, FAULT_BUNDLE_LEAVES,
 				   "the leaf hashes of %s do not give its signed root hash",
 				   converge->payload);
-	veritree_superblock_encode(&target->image->superblock, superblock);
-	return tree_block_write(converge, target->tree.superblock, superblock, error);
+	return converge_mark(converge, TRUE, error);
+}
+
+gboolean converge_dictionary(struct converge *converge, GError **error)
+{
+	return bundle_dictionary_read(converge->bundle, converge->payload, &converge->dictionary,
+				      error);
+}
+
+void converge_plan_close(struct converge *converge)
+{
+	plan_close(converge->plan, converge->frames,
+		   bundle_find(converge->bundle, converge->payload, BUNDLE_FRAMES)->offset);
+}
+
+void converge_schedule(const struct converge *converge)
+{
+	const GArray *requests = converge->plan->requests;
+
+	source_schedule(converge->bundle->source, (const struct source_range *)requests->data,
+			requests->len);
 }
 
 gboolean converge_index(struct converge *converge, GError **error)
 {
 	converge->frames = bundle_index_read(converge->bundle, converge->payload,
 					     converge->target.tree.data_blocks, error);
-	return converge->frames != NULL;
-}
-
-static gboolean block_is_right(struct work *work, const uint8_t *bytes,
-			       const uint8_t hash[static VERITREE_HASH_SIZE])
-{
-	uint8_t got[VERITREE_HASH_SIZE];
-
-	crypto_hash(work->hasher, bytes, BLOCK, got);
-	return memcmp(got, hash, sizeof got) == 0;
-}
-
-/* Writes the blocks of the window whose mark is set, in runs. */
-static gboolean window_write(struct converge *converge, struct work *work, uint64_t first,
-			     const gboolean *marks, size_t count, GError **error)
-{
-	for (size_t i = 0; i < count;) {
-		size_t run = 0;
-
-		while (i + run < count && marks[i + run])
-			run++;
-		if (run > 0) {
-			if (!disk_write(converge->target.disk,
-					place_offset(&converge->target, first + i),
-					work->window + i * BLOCK, run * BLOCK, error))
-				return FALSE;
-			converge->stats.written_bytes += run * BLOCK;
-		}
-		i += MAX(run, 1);
-	}
-	return TRUE;
-}
-
-/* Fetches one block from the seed into `bytes`; FALSE if the seed has no such block. What the
- * seed cannot read is fetched from elsewhere, so its errors end here. */
-static gboolean seed_copy(const struct converge *converge, const struct seed *seed,
-			  struct work *work, uint64_t block, const uint8_t *hash, uint8_t *bytes)
-{
-	uint64_t from;
-
-	return seed != NULL && seed_find(seed, hash, block, &from) &&
-	       disk_read(converge->seed->disk, place_offset(converge->seed, from), bytes, BLOCK,
-			 NULL) &&
-	       block_is_right(work, bytes, hash);
-}
-
-static void missing_set(struct converge *converge, uint64_t block)
-{
-	converge->missing[block / 8] |= (uint8_t)(1 << block % 8);
-	converge->missing_count++;
-}
-
-static gboolean missing_has(const struct converge *converge, uint64_t block)
-{
-	return (converge->missing[block / 8] >> block % 8 & 1) != 0;
-}
-
-static void missing_clear(struct converge *converge, uint64_t block)
-{
-	converge->missing[block / 8] &= (uint8_t) ~(1 << block % 8);
-	converge->missing_count--;
-}
-
-struct local {
-	struct converge *converge;
-	struct work *work;
-	const struct seed *seed;
-	uint8_t zero_hash[VERITREE_HASH_SIZE];
-};
-
-/* Decides where one block comes from; TRUE in *ret_mark when the window holds it to be written. */
-static gboolean local_block(struct local *local, uint64_t block, uint8_t *bytes, gboolean *ret_mark,
-			    GError **error)
-{
-	struct converge_stats *stats = &local->converge->stats;
-	const uint8_t *hash = leaf_get(local->work, block, error);
-
-	*ret_mark = FALSE;
-	if (hash == NULL)
+	if (converge->frames == NULL)
 		return FALSE;
-	if (block_is_right(local->work, bytes, hash)) {
-		stats->kept_blocks++;
-	} else if (memcmp(hash, local->zero_hash, VERITREE_HASH_SIZE) == 0) {
-		memset(bytes, 0, BLOCK);
-		stats->zero_blocks++;
-		*ret_mark = TRUE;
-	} else if (seed_copy(local->converge, local->seed, local->work, block, hash, bytes)) {
-		stats->copied_blocks++;
-		*ret_mark = TRUE;
-	} else {
-		missing_set(local->converge, block);
-	}
+	converge_plan_close(converge);
 	return TRUE;
 }
 
-static gboolean local_window(struct local *local, uint64_t first, size_t count, GError **error)
+static uint64_t left_count(const struct plan *plan)
 {
-	const struct converge_place *target = &local->converge->target;
-	gboolean marks[WINDOW_BLOCKS];
+	uint64_t left = 0;
 
-	/* What cannot be read is not right: it will be written, or the read-back will tell. */
-	if (!disk_read(target->disk, place_offset(target, first), local->work->window,
-		       count * BLOCK, NULL))
-		memset(local->work->window, 0xff, count * BLOCK);
-	for (size_t i = 0; i < count; i++)
-		if (!local_block(local, first + i, local->work->window + i * BLOCK, &marks[i],
-				 error))
-			return FALSE;
-	return window_write(local->converge, local->work, first, marks, count, error);
+	for (uint64_t block = 0; block < plan->blocks; block++)
+		left += plan_get(plan, block) != PLAN_DONE;
+	return left;
 }
 
-gboolean converge_local(struct converge *converge, GError **error)
+gboolean converge_blocks(struct converge *converge, GError **error)
 {
-	static const uint8_t ZERO[BLOCK];
-	const uint64_t blocks = converge->target.tree.data_blocks;
-	g_autoptr(Work) work = work_new(&converge->target);
-	g_autoptr(Seed) seed = NULL;
-	struct local local = { .converge = converge, .work = work };
+	g_autoptr(Effort) effort = effort_new(converge, FALSE);
+	uint64_t left;
 
-	/* A tree that cannot be read costs the copies, not the install. */
-	if (converge->seed != NULL)
-		seed = seed_new(converge->seed->disk, converge->seed->offset, &converge->seed->tree,
-				NULL);
-	local.seed = seed;
-	crypto_hash(work->hasher, ZERO, BLOCK, local.zero_hash);
-	g_free(converge->missing);
-	converge->missing = g_malloc0((size_t)(blocks / 8 + 1));
-	converge->missing_count = 0;
-	for (uint64_t first = 0; first < blocks; first += WINDOW_BLOCKS) {
-		if (!local_window(&local, first, (size_t)MIN(WINDOW_BLOCKS, blocks - first),
-				  error) ||
-		    !step_report(converge, "compare", MIN(blocks, first + WINDOW_BLOCKS), error))
-			return FALSE;
-	}
-	return TRUE;
-}
-
-static gboolean frame_is_wanted(const struct converge *converge, const struct bundle_frame *frame)
-{
-	for (uint64_t i = 0; i < frame->block_count; i++)
-		if (missing_has(converge, frame->first_block + i))
-			return TRUE;
-	return FALSE;
-}
-
-static gboolean frame_apply(struct converge *converge, struct work *work,
-			    const struct bundle_frame *frame, GError **error)
-{
-	gboolean marks[WINDOW_BLOCKS];
-
-	if (!bundle_frame_read(converge->bundle, converge->payload, frame, work->window, error))
+	if (!effort_all(effort, error) || !effort_drain(effort, error))
 		return FALSE;
-	for (uint32_t i = 0; i < frame->block_count; i++) {
-		const uint64_t block = frame->first_block + i;
-		const uint8_t *hash;
-
-		marks[i] = missing_has(converge, block);
-		if (!marks[i])
-			continue;
-		hash = leaf_get(work, block, error);
-		if (hash == NULL)
-			return FALSE;
-		if (!block_is_right(work, work->window + (size_t)i * BLOCK, hash))
-			return failure_set(error, FAULT_BUNDLE_BLOCK,
-					   "block %" G_GUINT64_FORMAT
-					   " of %s does not have its signed hash",
-					   block, converge->payload);
-		missing_clear(converge, block);
-		converge->stats.fetched_blocks++;
-	}
-	return window_write(converge, work, frame->first_block, marks, frame->block_count, error);
-}
-
-gboolean converge_frames(struct converge *converge, GError **error)
-{
-	g_autoptr(Work) work = work_new(&converge->target);
-	const uint64_t blocks = converge->target.tree.data_blocks;
-
-	for (guint i = 0; i < converge->frames->len && converge->missing_count > 0; i++) {
-		const struct bundle_frame *frame = &g_array_index(converge->frames,
-								  struct bundle_frame, i);
-
-		if (frame_is_wanted(converge, frame) && !frame_apply(converge, work, frame, error))
-			return FALSE;
-		if (!step_report(converge, "write", blocks - converge->missing_count, error))
-			return FALSE;
-	}
-	if (converge->missing_count > 0)
+	left = left_count(converge->plan);
+	if (left > 0)
 		return failure_set(error, FAULT_BUNDLE_MISSING,
-				   "the bundle lacks %" G_GUINT64_FORMAT " blocks of %s",
-				   converge->missing_count, converge->payload);
+				   "the bundle lacks %" G_GUINT64_FORMAT " blocks of %s", left,
+				   converge->payload);
+	converge->is_right = TRUE;
 	return TRUE;
 }
 
-/* Read-back: the tree is built anew from the data on the medium, and each of its blocks must be
- * the one that stands there. */
-struct readback {
-	const struct converge_place *place;
-	uint8_t *medium; /* one block, aligned */
-};
-
-static gboolean tree_block_compare(gpointer user_data, uint64_t block, const uint8_t *bytes,
-				   GError **error)
+gboolean converge_finish(struct converge *converge, GError **error)
 {
-	const struct readback *readback = user_data;
+	struct disk *disk = converge->target.disk;
 
-	if (!disk_read_medium(readback->place->disk, place_offset(readback->place, block),
-			      readback->medium, BLOCK, error))
+	return disk_flush(disk, error) && converge_mark(converge, FALSE, error) &&
+	       disk_flush(disk, error) && converge_tree_check(&converge->target, error);
+}
+
+/* Verify and repair: every block should stand in its place. */
+static void plan_keep_all(struct converge *converge)
+{
+	g_clear_pointer(&converge->plan, plan_free);
+	converge->plan = plan_new(converge->target.tree.data_blocks);
+	memset(converge->plan->origins, PLAN_KEEP, converge->plan->blocks);
+}
+
+gboolean converge_verify(struct converge *converge, GError **error)
+{
+	g_autoptr(Effort) effort = NULL;
+
+	if (!converge_tree_check(&converge->target, error))
 		return FALSE;
-	if (memcmp(readback->medium, bytes, BLOCK) != 0)
-		return failure_set(error, FAULT_CONVERGE_READBACK,
-				   "tree block %" G_GUINT64_FORMAT
-				   " of %s is not what it should be",
-				   block, readback->place->disk->name);
-	return TRUE;
-}
-
-static gboolean data_rebuild(const struct converge *view, struct work *work,
-			     struct veritybuild *build, GError **error)
-{
-	const struct converge_place *place = &view->target;
-
-	for (uint64_t first = 0; first < place->tree.data_blocks; first += WINDOW_BLOCKS) {
-		const size_t count = (size_t)MIN(WINDOW_BLOCKS, place->tree.data_blocks - first);
-
-		if (!disk_read_medium(place->disk, place_offset(place, first), work->window,
-				      count * BLOCK, error))
-			return FALSE;
-		for (size_t i = 0; i < count; i++) {
-			uint8_t hash[VERITREE_HASH_SIZE];
-
-			crypto_hash(work->hasher, work->window + i * BLOCK, BLOCK, hash);
-			if (!veritybuild_add(build, hash, error))
-				return FALSE;
-		}
-		if (!step_report(view, "read back", first + count, error))
-			return FALSE;
-	}
-	return TRUE;
-}
-
-gboolean converge_verify(const struct converge_place *place, converge_progress progress,
-			 gpointer user_data, GCancellable *cancellable, GError **error)
-{
-	const struct converge view = {
-		.target = *place,
-		.progress = progress,
-		.user_data = user_data,
-		.cancellable = cancellable,
-	};
-	g_autoptr(Work) work = work_new(place);
-	g_autoptr(Work) spare = work_new(place);
-	struct readback readback = { place, spare->window };
-	struct veritybuild build;
-	uint8_t superblock[BLOCK];
-
-	veritree_superblock_encode(&place->image->superblock, superblock);
-	veritybuild_init(&build, &place->tree, work->hasher, tree_block_compare, &readback);
-	if (!tree_block_compare(&readback, place->tree.superblock, superblock, error) ||
-	    !data_rebuild(&view, work, &build, error))
+	plan_keep_all(converge);
+	effort = effort_new(converge, TRUE);
+	if (!effort_local(effort, "verify", error) || !effort_drain(effort, error))
 		return FALSE;
-	if (memcmp(build.root, place->image->root_hash, VERITREE_HASH_SIZE) != 0)
+	if (converge->stats.wrong_blocks > 0)
 		return failure_set(error, FAULT_CONVERGE_READBACK,
-				   "%s does not hash to its signed root", place->disk->name);
+				   "%" G_GUINT64_FORMAT
+				   " blocks of %s are wrong, the first is block %" G_GUINT64_FORMAT,
+				   converge->stats.wrong_blocks, converge->target.disk->name,
+				   effort->wrong_first);
 	return TRUE;
 }
 
-gboolean converge_readback(struct converge *converge, GError **error)
+static gboolean bundle_has(const struct converge *converge)
 {
+	return converge->bundle != NULL && bundle_is_full(converge->bundle, converge->payload);
+}
+
+/* A tree that what is below it cannot mend comes out of the other slot, if that has the same
+ * release, or out of the bundle. */
+static gboolean tree_replace(struct converge *converge, uint64_t lost, GError **error)
+{
+	const struct converge_place *seed = converge->seed;
+	const struct veritree *tree = &converge->target.tree;
+	uint8_t bytes[BLOCK];
+
+	if (bundle_has(converge))
+		return converge_leaves(converge, error) && converge_mark(converge, FALSE, error);
+	if (seed == NULL ||
+	    memcmp(seed->image->root_hash, converge->target.image->root_hash, HASH) ||
+	    !converge_root_holds(seed))
+		return failure_set(error, FAULT_CONVERGE_UNHEALED,
+				   "%" G_GUINT64_FORMAT
+				   " blocks of the tree of %s are damaged, and so is what is below "
+				   "them: repair it from the release's full bundle",
+				   lost, converge->target.disk->name);
+	for (uint64_t block = tree->superblock + 1; block < tree->total_blocks; block++)
+		if (!disk_read(seed->disk, converge_offset(seed, block), bytes, BLOCK, error) ||
+		    !converge_tree_write(converge, block, bytes, error))
+			return FALSE;
+	return TRUE;
+}
+
+gboolean converge_repair(struct converge *converge, GError **error)
+{
+	g_autoptr(Effort) effort = NULL;
+	uint64_t lost;
+	uint64_t left;
+
+	converge_start(converge);
+	if (!converge_tree_heal(converge, &lost, error) ||
+	    (lost > 0 && !tree_replace(converge, lost, error)))
+		return FALSE;
+	plan_keep_all(converge);
+	if (bundle_has(converge) &&
+	    (!converge_dictionary(converge, error) || !converge_index(converge, error)))
+		return FALSE;
+	effort = effort_new(converge, FALSE);
+	if (!(bundle_has(converge) ? effort_all(effort, error)
+				   : effort_local(effort, "repair", error)) ||
+	    !effort_drain(effort, error))
+		return FALSE;
+	left = left_count(converge->plan);
+	if (left > 0)
+		return failure_set(
+			error, FAULT_CONVERGE_UNHEALED,
+			"%" G_GUINT64_FORMAT
+			" blocks of %s are wrong, and no source has them: repair it from "
+			"the release's full bundle",
+			left, converge->target.disk->name);
 	return disk_flush(converge->target.disk, error) &&
-	       converge_verify(&converge->target, converge->progress, converge->user_data,
-			       converge->cancellable, error);
-}
-
-void converge_done(struct converge *converge)
-{
-	g_clear_pointer(&converge->frames, g_array_unref);
-	g_clear_pointer(&converge->missing, g_free);
+	       converge_tree_check(&converge->target, error);
 }

@@ -171,8 +171,8 @@ static void slot_describe(struct machine *machine, unsigned index, const struct 
 		return;
 	view->version = g_strdup(store->head.version);
 	if (view->running && store->manifest != NULL && store->manifest->pcr11_sha256 != NULL)
-		status->pcr11_predicted =
-			uki_pcr11_now(store->manifest->pcr11_sha256, status->pcr11);
+		status->pcr11_predicted = uki_pcr11_now(store->manifest->pcr11_sha256,
+							status->pcr11);
 	failed = view->root_hash != NULL ? failed_find(status->failed, view->root_hash) : NULL;
 	if (failed != NULL)
 		view->reason = g_strdup(failed->reason);

@@ -40,14 +40,16 @@ struct machine_status {
 	guint64 boot_time_us;  /* azboot, from entry to handing over; 0: unknown */
 	GPtrArray *failed;     /* of struct failed (failed.h), newest last */
 	char *pcr11;           /* hex SHA-256 bank now, NULL without a TPM */
-	char *pcr11_predicted;   /* hex, what it should be now; NULL: the manifest does not say */
+	char *pcr11_predicted; /* hex, what it should be now; NULL: the manifest does not say */
 };
 typedef struct machine_status MachineStatus; /* for g_autoptr() only */
 
 struct machine_progress {
 	const char *step; /* "verify", "download", "write", "read back", ...: static */
 	guint64 done_bytes;
-	guint64 total_bytes; /* 0: unknown */
+	guint64 total_bytes;   /* 0: unknown */
+	guint64 fetched_bytes; /* of the bundle, so far */
+	guint64 fetch_bytes;   /* of the bundle, in all; 0: not known yet, or none */
 };
 typedef void (*machine_progress_func)(const struct machine_progress *progress, gpointer user_data);
 
@@ -66,10 +68,47 @@ struct machine_installed { /* what an install did; free strings with _clear */
 	char *version;
 	guint64 fetched_bytes; /* read from the bundle */
 	guint64 copied_bytes;  /* taken from the running slot */
+	guint64 made_bytes;    /* made by a delta */
 	guint64 kept_bytes;    /* already right in the target slot */
 	guint64 written_bytes;
 };
 void machine_installed_clear(struct machine_installed *installed);
+
+enum { MACHINE_PAYLOADS = 2 }; /* UKI, root image */
+
+/* Where a payload's blocks will come from, in bytes of the image. */
+struct machine_payload_plan {
+	const char *name; /* static */
+	gboolean is_delta;
+	guint64 keep_bytes;   /* stands in the target already */
+	guint64 zero_bytes;   /* zeros */
+	guint64 copy_bytes;   /* from the running slot */
+	guint64 make_bytes;   /* by the delta */
+	guint64 decode_bytes; /* out of the full payload */
+	guint64 frame_bytes;  /* of the bundle, to be fetched for the two above */
+	guint64 requests;     /* of a web server, for those */
+};
+
+struct machine_plan { /* what an install would do; free strings with _clear */
+	unsigned slot;
+	char *version;
+	guint64 head_bytes;  /* of the bundle, read for the plan: an install reads them too */
+	guint64 fetch_bytes; /* of the bundle, in all, with those */
+	struct machine_payload_plan payloads[MACHINE_PAYLOADS];
+};
+void machine_plan_clear(struct machine_plan *plan);
+
+struct machine_checked { /* what verify or repair found; free strings with _clear */
+	unsigned slot;
+	char *version;
+	guint64 wrong_bytes;   /* of data that was wrong, or could not be read */
+	guint64 tree_bytes;    /* of trees, and of FEC parity, that were mended */
+	guint64 copied_bytes;  /* healed from the other slot */
+	guint64 decoded_bytes; /* healed from the bundle */
+	guint64 fetched_bytes; /* read from the bundle */
+	gboolean header_mended;
+};
+void machine_checked_clear(struct machine_checked *checked);
 
 struct machine *machine_open(const struct config *config, GError **error);
 void machine_free(struct machine *machine);
@@ -82,6 +121,20 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MachineStatus, machine_status_free)
 
 gboolean machine_install(struct machine *machine, const struct machine_install *options,
 			 struct machine_installed *ret_installed, GError **error);
+/* What such an install would do; nothing is written. */
+gboolean machine_plan(struct machine *machine, const struct machine_install *options,
+		      struct machine_plan *ret_plan, GError **error);
+/* Reads a whole slot from the medium, up to its signed root hashes. On failure *ret_checked says
+ * what was found all the same. Of the options only progress and cancellable count. */
+gboolean machine_verify(struct machine *machine, unsigned slot,
+			const struct machine_install *options, struct machine_checked *ret_checked,
+			GError **error);
+/* Heals what is wrong in a slot, the running one included: out of the other slot, and out of the
+ * release's own bundle, if options name one (fd -1 and no URL: none). Writes only what is wrong.
+ * FAULT_CONVERGE_UNHEALED, FAULT_RELEASE_OTHER (the bundle is of another release). */
+gboolean machine_repair(struct machine *machine, unsigned slot,
+			const struct machine_install *options, struct machine_checked *ret_checked,
+			GError **error);
 gboolean machine_activate(struct machine *machine, unsigned slot, GError **error);
 /* Makes the other slot the next boot, if it holds a good or staged release. */
 gboolean machine_rollback(struct machine *machine, unsigned *ret_slot, GError **error);

@@ -5,40 +5,29 @@
 #include <string.h>
 
 #include "bundle.h"
-#include "converge.h"
 #include "crypto.h"
 #include "failure.h"
-#include "machine_private.h"
+#include "machine_payloads.h"
 #include "recstore.h"
 
 struct install {
 	struct machine *machine;
 	const struct machine_install *options;
+	struct source *source;
 	struct bundle *bundle;
 	const struct manifest *manifest;
+	struct slotstore *running; /* the running slot's, or NULL */
 	struct bootrec rec;
 	unsigned target;
-	struct disk *boot;
-	struct disk *root;
-	struct slotstore *seed_store; /* the running slot's, or NULL */
-	struct disk *seed_boot;
-	struct disk *seed_root;
-	struct converge_place seed_uki;
-	struct converge_place seed_image;
-	struct converge uki;
-	struct converge image;
+	struct payloads payloads;
 };
 
 static void install_done(struct install *install)
 {
-	converge_done(&install->uki);
-	converge_done(&install->image);
-	disk_close(install->boot);
-	disk_close(install->root);
-	disk_close(install->seed_boot);
-	disk_close(install->seed_root);
-	slotstore_free(install->seed_store);
+	payloads_done(&install->payloads);
+	slotstore_free(install->running);
 	bundle_free(install->bundle);
+	source_close(install->source);
 }
 
 void machine_installed_clear(struct machine_installed *installed)
@@ -46,19 +35,14 @@ void machine_installed_clear(struct machine_installed *installed)
 	g_clear_pointer(&installed->version, g_free);
 }
 
-static void progress_forward(const char *step, uint64_t done_bytes, uint64_t total_bytes,
-			     gpointer user_data)
+void machine_plan_clear(struct machine_plan *plan)
 {
-	const struct machine_install *options = user_data;
-	const struct machine_progress progress = { step, done_bytes, total_bytes };
-
-	if (options->progress != NULL)
-		options->progress(&progress, options->user_data);
+	g_clear_pointer(&plan->version, g_free);
 }
 
 static const char *running_version(struct install *install)
 {
-	return install->seed_store != NULL ? install->seed_store->head.version : NULL;
+	return install->running != NULL ? install->running->head.version : NULL;
 }
 
 /* Is this release for this machine? */
@@ -106,14 +90,14 @@ static gboolean past_check(struct install *install, GError **error)
 }
 
 /* The slot to fill: not the running one; without one, the less useful one. */
-static unsigned target_choose(const struct slot_table *table, unsigned running)
+static unsigned target_pick(const struct slot_table *table, unsigned running)
 {
 	if (running != MACHINE_RUNNING_UNKNOWN)
 		return 1 - running;
 	return slot_choose(table, SLOT_NONE).index == SLOT_A ? SLOT_B : SLOT_A;
 }
 
-static gboolean target_open(struct install *install, GError **error)
+static gboolean target_choose(struct install *install, GError **error)
 {
 	struct machine *machine = install->machine;
 	fault lost;
@@ -121,109 +105,84 @@ static gboolean target_open(struct install *install, GError **error)
 
 	if (!machine_record_load(machine, &install->rec, &lost, error))
 		return FALSE;
-	install->target = target_choose(&install->rec.table, machine->boot->running);
+	install->target = target_pick(&install->rec.table, machine->boot->running);
 	why = slot_check_stage(&install->rec.table, machine->boot->running, install->target,
 			       install->options->force);
 	if (why != FAULT_OK)
 		return failure_set(error, why, "slot %s cannot be overwritten now",
 				   machine_slot_name(install->target));
-	install->boot = layout_open(&machine->layout->boot[install->target], DISK_READ_WRITE,
-				    error);
-	if (install->boot == NULL)
-		return FALSE;
-	install->root = layout_open(&machine->layout->root[install->target], DISK_READ_WRITE,
-				    error);
-	return install->root != NULL;
-}
-
-/* The running slot as a seed. It only saves work: what is wrong with it is no failure. */
-static void seeds_open(struct install *install)
-{
-	const struct layout *layout = install->machine->layout;
-	const unsigned running = install->machine->boot->running;
-	const struct manifest *manifest = install->seed_store != NULL
-						  ? install->seed_store->manifest
-						  : NULL;
-
-	if (manifest == NULL)
-		return;
-	install->seed_boot = layout_open(&layout->boot[running], DISK_READ_ONLY, NULL);
-	install->seed_root = layout_open(&layout->root[running], DISK_READ_ONLY, NULL);
-	if (install->seed_boot != NULL &&
-	    converge_place_init(&install->seed_uki, install->seed_boot, SLOTSTORE_UKI_OFFSET,
-				&manifest->uki, NULL))
-		install->uki.seed = &install->seed_uki;
-	if (install->seed_root != NULL &&
-	    converge_place_init(&install->seed_image, install->seed_root, 0, &manifest->root, NULL))
-		install->image.seed = &install->seed_image;
-}
-
-static gboolean places_init(struct install *install, GError **error)
-{
-	const struct manifest *manifest = install->manifest;
-	struct converge *const both[] = { &install->uki, &install->image };
-	uint64_t needed;
-
-	if (!converge_place_init(&install->uki.target, install->boot, SLOTSTORE_UKI_OFFSET,
-				 &manifest->uki, error) ||
-	    !converge_place_init(&install->image.target, install->root, 0, &manifest->root, error))
-		return FALSE;
-	needed = slotstore_size(install->uki.target.tree.total_blocks,
-				g_bytes_get_size(install->bundle->manifest_bytes),
-				g_bytes_get_size(install->bundle->signature));
-	if (needed > install->boot->size_bytes || manifest->uki.size_bytes > BOOTHEAD_UKI_MAX)
-		return failure_set(error, FAULT_PART_SMALL,
-				   "%s has %" G_GUINT64_FORMAT
-				   " bytes, the UKI needs %" G_GUINT64_FORMAT,
-				   install->boot->name, install->boot->size_bytes, needed);
-	install->uki.payload = "uki";
-	install->image.payload = "root";
-	for (unsigned i = 0; i < G_N_ELEMENTS(both); i++) {
-		both[i]->bundle = install->bundle;
-		both[i]->progress = progress_forward;
-		both[i]->user_data = (gpointer)install->options;
-		both[i]->cancellable = install->options->cancellable;
-	}
-	seeds_open(install);
 	return TRUE;
 }
 
-static gboolean install_check(struct install *install, struct source *source, GError **error)
+static gboolean install_check(struct install *install, GError **error)
 {
 	struct machine *machine = install->machine;
 
-	install->bundle = bundle_open(source, machine->config->keyring, error);
+	install->bundle = bundle_open(install->source, machine->config->keyring, error);
 	if (install->bundle == NULL)
 		return FALSE;
 	install->manifest = install->bundle->manifest;
 	if (machine->boot->running != MACHINE_RUNNING_UNKNOWN)
-		install->seed_store = slotstore_read(&machine->layout->boot[machine->boot->running],
-						     NULL);
+		install->running = slotstore_read(&machine->layout->boot[machine->boot->running],
+						  NULL);
 	return release_check(install, error) && past_check(install, error) &&
-	       target_open(install, error) && places_init(install, error);
+	       target_choose(install, error);
 }
 
-/* In the order in which a stream has the parts. */
-static gboolean install_converge(struct install *install, GError **error)
+static gboolean payloads_open(struct install *install, enum disk_mode mode, GError **error)
 {
-	return converge_leaves(&install->uki, error) && converge_leaves(&install->image, error) &&
-	       converge_index(&install->uki, error) && converge_index(&install->image, error) &&
-	       converge_local(&install->uki, error) && converge_local(&install->image, error) &&
-	       converge_frames(&install->uki, error) && converge_frames(&install->image, error) &&
-	       converge_readback(&install->uki, error) && converge_readback(&install->image, error);
+	const struct manifest *manifest = install->manifest;
+	const struct payloads_options options = {
+		.machine = install->machine,
+		.install = install->options,
+		.manifest = manifest,
+		.bundle = install->bundle,
+		.target = install->target,
+		.mode = mode,
+	};
+	struct payloads *payloads = &install->payloads;
+	uint64_t needed;
+
+	if (!payloads_init(payloads, &options, error))
+		return FALSE;
+	needed = slotstore_size(payloads->converges[PAYLOAD_UKI].target.tree.total_blocks,
+				g_bytes_get_size(install->bundle->manifest_bytes),
+				g_bytes_get_size(install->bundle->signature));
+	if (needed > payloads->disks[PAYLOAD_UKI]->size_bytes ||
+	    manifest->uki.size_bytes > BOOTHEAD_UKI_MAX)
+		return failure_set(error, FAULT_PART_SMALL,
+				   "%s has %" G_GUINT64_FORMAT
+				   " bytes, the UKI needs %" G_GUINT64_FORMAT,
+				   payloads->disks[PAYLOAD_UKI]->name,
+				   payloads->disks[PAYLOAD_UKI]->size_bytes, needed);
+	return TRUE;
+}
+
+/* What is behind image, tree and parity in the root slot is of no use to anybody. */
+static void rest_discard(const struct payloads *payloads)
+{
+	const struct converge_place *root = &payloads->converges[PAYLOAD_ROOT].target;
+	const uint64_t end = payloads_root_end(payloads);
+	const uint64_t size = root->disk->size_bytes / VERITREE_BLOCK_SIZE * VERITREE_BLOCK_SIZE;
+
+	if (end < size)
+		disk_discard(root->disk, end, size - end);
 }
 
 static gboolean install_write(struct install *install, GError **error)
 {
 	struct machine *machine = install->machine;
+	struct payloads *payloads = &install->payloads;
+	struct disk *boot = payloads->disks[PAYLOAD_UKI];
 	const struct manifest *manifest = install->manifest;
 	fault why;
 
 	(void)slot_stage_begin(&install->rec.table, install->target); /* it cannot fail */
-	if (!machine_record_save(machine, &install->rec, error) ||
-	    !slotstore_wipe(install->boot, error) || !install_converge(install, error) ||
-	    !slotstore_finish(install->boot, manifest, install->bundle->manifest_bytes,
-			      install->bundle->signature, install->uki.target.tree.total_blocks,
+	if (!machine_record_save(machine, &install->rec, error) || !slotstore_wipe(boot, error) ||
+	    !payloads_apply(payloads, error) ||
+	    !slotstore_finish(boot, manifest, install->bundle->manifest_bytes,
+			      install->bundle->signature,
+			      payloads->converges[PAYLOAD_UKI].target.tree.total_blocks,
 			      install->rec.sequence, error))
 		return FALSE;
 	why = slot_stage_end(&install->rec.table, install->target, manifest->root.root_hash,
@@ -231,21 +190,48 @@ static gboolean install_write(struct install *install, GError **error)
 	if (why != FAULT_OK)
 		return failure_set(error, why, "slot %s was changed meanwhile",
 				   machine_slot_name(install->target));
-	return machine_record_save(machine, &install->rec, error);
+	if (!machine_record_save(machine, &install->rec, error))
+		return FALSE;
+	rest_discard(payloads);
+	return TRUE;
 }
 
-static void install_tell(const struct install *install, const struct source *source,
-			 struct machine_installed *ret_installed)
+static gboolean is_same_release(const struct manifest *a, const struct manifest *b)
 {
-	const struct converge_stats *uki = &install->uki.stats;
-	const struct converge_stats *image = &install->image.stats;
+	return a != NULL && strcmp(a->version, b->version) == 0 &&
+	       memcmp(a->root.root_hash, b->root.root_hash, VERITREE_HASH_SIZE) == 0 &&
+	       memcmp(a->uki.root_hash, b->uki.root_hash, VERITREE_HASH_SIZE) == 0;
+}
+
+/* The same release stands in the target, staged or good, and every block of it is right: one read
+ * of the slot shows it, and nothing is written, not even the record. */
+static gboolean is_there_already(struct install *install)
+{
+	const struct slotstore *old = install->payloads.old_store;
+	const enum slot_state state = install->rec.table.slots[install->target].state;
+
+	return state != SLOT_EMPTY && state != SLOT_BAD && old != NULL &&
+	       is_same_release(old->manifest, install->manifest) &&
+	       payloads_verify(&install->payloads, NULL);
+}
+
+static void stats_reset(struct payloads *payloads)
+{
+	for (unsigned i = 0; i < PAYLOAD_COUNT; i++)
+		memset(&payloads->converges[i].stats, 0, sizeof payloads->converges[i].stats);
+}
+
+static void install_tell(const struct install *install, struct machine_installed *ret_installed)
+{
+	const struct converge_stats stats = payloads_stats(&install->payloads);
 
 	ret_installed->slot = install->target;
 	ret_installed->version = g_strdup(install->manifest->version);
-	ret_installed->fetched_bytes = source->fetched_bytes;
-	ret_installed->copied_bytes = (uki->copied_blocks + image->copied_blocks) * 4096;
-	ret_installed->kept_bytes = (uki->kept_blocks + image->kept_blocks) * 4096;
-	ret_installed->written_bytes = uki->written_bytes + image->written_bytes;
+	ret_installed->fetched_bytes = install->source->fetched_bytes;
+	ret_installed->copied_bytes = stats.copied_blocks * VERITREE_BLOCK_SIZE;
+	ret_installed->made_bytes = stats.made_blocks * VERITREE_BLOCK_SIZE;
+	ret_installed->kept_bytes = stats.kept_blocks * VERITREE_BLOCK_SIZE;
+	ret_installed->written_bytes = stats.written_bytes;
 }
 
 static struct source_options network_options(const struct config *config)
@@ -264,8 +250,8 @@ static struct source_options network_options(const struct config *config)
 	return options;
 }
 
-static struct source *bundle_source(const struct machine *machine,
-				    const struct machine_install *options, GError **error)
+struct source *machine_source_open(const struct machine *machine,
+				   const struct machine_install *options, GError **error)
 {
 	const struct source_options network = network_options(machine->config);
 
@@ -274,24 +260,86 @@ static struct source *bundle_source(const struct machine *machine,
 		       : source_open_fd(options->fd, options->cancellable, error);
 }
 
+static gboolean install_run(struct install *install, GError **error)
+{
+	if (!install_check(install, error) || !payloads_open(install, DISK_READ_WRITE, error))
+		return FALSE;
+	if (is_there_already(install))
+		return TRUE;
+	stats_reset(&install->payloads);
+	return install_write(install, error);
+}
+
+static void progress_start(const struct machine_install *options)
+{
+	static const struct machine_progress CHECK = { .step = "check" };
+
+	if (options->progress != NULL)
+		options->progress(&CHECK, options->user_data);
+}
+
 gboolean machine_install(struct machine *machine, const struct machine_install *options,
 			 struct machine_installed *ret_installed, GError **error)
 {
-	g_autoptr(Source) source = bundle_source(machine, options, error);
 	struct install install = { .machine = machine, .options = options };
 	gboolean done;
 
 	memset(ret_installed, 0, sizeof *ret_installed);
-	if (source == NULL)
+	install.source = machine_source_open(machine, options, error);
+	if (install.source == NULL)
 		return FALSE;
-	progress_forward("check", 0, 0, (gpointer)options);
-	done = install_check(&install, source, error) && install_write(&install, error);
+	progress_start(options);
+	done = install_run(&install, error);
 	if (done)
-		install_tell(&install, source, ret_installed);
+		install_tell(&install, ret_installed);
 	install_done(&install);
 	if (done && options->activate)
 		done = machine_activate(machine, ret_installed->slot, error);
 	if (!done)
 		machine_installed_clear(ret_installed);
+	return done;
+}
+
+static void plan_tell(const struct install *install, struct machine_plan *ret_plan)
+{
+	const struct payloads *payloads = &install->payloads;
+
+	ret_plan->slot = install->target;
+	ret_plan->version = g_strdup(install->manifest->version);
+	ret_plan->head_bytes = install->source->fetched_bytes;
+	ret_plan->fetch_bytes = payloads->fetch_bytes;
+	for (unsigned i = 0; i < PAYLOAD_COUNT; i++) {
+		const struct converge *converge = &payloads->converges[i];
+		const uint64_t *counts = converge->plan->counts;
+		struct machine_payload_plan *payload = &ret_plan->payloads[i];
+
+		payload->name = converge->payload;
+		payload->is_delta = converge->delta != NULL;
+		payload->keep_bytes = counts[PLAN_KEEP] * VERITREE_BLOCK_SIZE;
+		payload->zero_bytes = counts[PLAN_ZERO] * VERITREE_BLOCK_SIZE;
+		payload->copy_bytes = counts[PLAN_COPY] * VERITREE_BLOCK_SIZE;
+		payload->make_bytes = counts[PLAN_MAKE] * VERITREE_BLOCK_SIZE;
+		payload->decode_bytes = counts[PLAN_FETCH] * VERITREE_BLOCK_SIZE;
+		payload->frame_bytes = converge->plan->frame_bytes;
+		payload->requests = converge->plan->requests->len;
+	}
+}
+
+gboolean machine_plan(struct machine *machine, const struct machine_install *options,
+		      struct machine_plan *ret_plan, GError **error)
+{
+	struct install install = { .machine = machine, .options = options };
+	gboolean done;
+
+	memset(ret_plan, 0, sizeof *ret_plan);
+	install.source = machine_source_open(machine, options, error);
+	if (install.source == NULL)
+		return FALSE;
+	progress_start(options);
+	done = install_check(&install, error) && payloads_open(&install, DISK_READ_ONLY, error) &&
+	       payloads_plan(&install.payloads, error);
+	if (done)
+		plan_tell(&install, ret_plan);
+	install_done(&install);
 	return done;
 }

@@ -6,6 +6,7 @@
 #include "layout.h"
 #include "machine.h"
 #include "slotstore.h"
+#include "source.h"
 
 struct machine {
 	const struct config *config; /* borrowed */
@@ -25,3 +26,7 @@ void machine_failed_note(struct machine *machine, const char *version, const cha
 			 fault why, const char *reason);
 
 const char *machine_slot_name(unsigned slot);
+
+/* The bundle that the options name. */
+struct source *machine_source_open(const struct machine *machine,
+				   const struct machine_install *options, GError **error);

@@ -11,7 +11,8 @@
 struct seed;
 typedef struct seed Seed; /* for g_autoptr() only */
 
-/* Reads the leaf level of the tree that stands at `offset` of the disk. */
+/* Reads the leaf level of the tree that stands at `offset` of the disk: at most 24 MiB of memory,
+ * and half of that for what is only asked for in place. */
 struct seed *seed_new(struct disk *disk, uint64_t offset, const struct veritree *tree,
 		      GError **error);
 void seed_free(struct seed *seed);
@@ -21,3 +22,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Seed, seed_free)
  * `likely`; FALSE if there is none. */
 gboolean seed_find(const struct seed *seed, const uint8_t hash[static VERITREE_HASH_SIZE],
 		   uint64_t likely, uint64_t *ret_block);
+
+/* Only the first 32 bits of the leaf hashes, to ask what stood in a place: 8 MiB at most. */
+struct seed *seed_new_in_place(struct disk *disk, uint64_t offset, const struct veritree *tree,
+			       GError **error);
+/* Whether block `block` had this hash, by its first 32 bits. */
+gboolean seed_has(const struct seed *seed, const uint8_t hash[static VERITREE_HASH_SIZE],
+		  uint64_t block);

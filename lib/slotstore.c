@@ -45,6 +45,35 @@ struct slotstore *slotstore_read(const struct layout_part *part, GError **error)
 	return g_steal_pointer(&store);
 }
 
+static GBytes *bytes_read(struct disk *disk, uint64_t offset, size_t size_bytes, GError **error)
+{
+	g_autofree uint8_t *bytes = g_malloc(MAX(size_bytes, 1));
+
+	if (!disk_read(disk, offset, bytes, size_bytes, error))
+		return NULL;
+	return g_bytes_new_take(g_steal_pointer(&bytes), size_bytes);
+}
+
+gboolean slotstore_signed_read(const struct layout_part *part, const struct boothead *head,
+			       GBytes **ret_manifest, GBytes **ret_signature, GError **error)
+{
+	g_autoptr(Disk) disk = layout_open(part, DISK_READ_ONLY, error);
+	g_autoptr(GBytes) manifest = NULL;
+	g_autoptr(GBytes) signature = NULL;
+
+	if (disk == NULL)
+		return FALSE;
+	manifest = bytes_read(disk, head->manifest_offset, head->manifest_size, error);
+	if (manifest == NULL)
+		return FALSE;
+	signature = bytes_read(disk, head->signature_offset, head->signature_size, error);
+	if (signature == NULL)
+		return FALSE;
+	*ret_manifest = g_steal_pointer(&manifest);
+	*ret_signature = g_steal_pointer(&signature);
+	return TRUE;
+}
+
 /* Writes a padded range, flushes, and compares what the medium has. */
 static gboolean range_write(struct disk *disk, uint64_t offset, const uint8_t *bytes,
 			    size_t size_bytes, GError **error)

@@ -22,6 +22,10 @@ struct slotstore *slotstore_read(const struct layout_part *part, GError **error)
 void slotstore_free(struct slotstore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Slotstore, slotstore_free)
 
+/* The exact bytes of manifest and signature, where the header says that they are. */
+gboolean slotstore_signed_read(const struct layout_part *part, const struct boothead *head,
+			       GBytes **ret_manifest, GBytes **ret_signature, GError **error);
+
 /* Wipes the header, flushed: from now on the slot is incomplete. */
 gboolean slotstore_wipe(struct disk *disk, GError **error);
 

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Installs what building and testing needs and this Debian machine lacks. Quick when nothing is missing.
+# deps.sh [LIST]...: installs what building and testing needs, and what further lists name, as far as
+# this Debian machine lacks it. Quick when nothing is missing.
 set -eu
-packages=$(sed 's/#.*//' "$(dirname "$0")/packages.txt")
+packages=$(sed 's/#.*//' "$(dirname "$0")/packages.txt" "$@")
 missing=
 for package in $packages; do
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing="$missing $package"

@@ -34,8 +34,10 @@
 #define AZUPDATE_SCHEMA_ACTION "azupdate.action/1" /* activate, rollback, mark-good, mark-bad */
 #define AZUPDATE_SCHEMA_ERROR "azupdate.error/1"   /* any command that failed */
 #define AZUPDATE_SCHEMA_HEALTH "azupdate.health/1" /* health show */
-#define AZUPDATE_SCHEMA_JOB "azupdate.job/1"       /* install, health run, cancel */
-#define AZUPDATE_SCHEMA_STATUS "azupdate.status/1" /* status */
+#define AZUPDATE_SCHEMA_JOB "azupdate.job/1"       /* install, verify, repair, health run, cancel */
+#define AZUPDATE_SCHEMA_LINT "azupdate.lint/1"     /* azbundle lint */
+#define AZUPDATE_SCHEMA_PROGRESS "azupdate.progress/1" /* --progress=json, before the job's own */
+#define AZUPDATE_SCHEMA_STATUS "azupdate.status/1"     /* status */
 
 /* Exit statuses of azupdate. */
 enum azupdate_exit {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bench-install CONFIG BUNDLE: installs as azupdated does, in this process and without a bus.
+/* bench-install CONFIG BUNDLE|URL: installs as azupdated does, in this process and without a bus.
  * Prints what machine_install() counted, as JSON. */
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,9 +9,9 @@
 #include "failure.h"
 #include "machine.h"
 
-static gboolean install(const char *config_path, int fd, GError **error)
+static gboolean install(const char *config_path, int fd, const char *url, GError **error)
 {
-	const struct machine_install options = { .fd = fd, .force = TRUE };
+	const struct machine_install options = { .fd = fd, .url = url, .force = TRUE };
 	g_autoptr(Config) config = config_load(config_path, error);
 	g_autoptr(Machine) machine = config != NULL ? machine_open(config, error) : NULL;
 	struct machine_installed installed;
@@ -19,9 +19,10 @@ static gboolean install(const char *config_path, int fd, GError **error)
 	if (machine == NULL || !machine_install(machine, &options, &installed, error))
 		return FALSE;
 	printf("{\"fetched\": %" G_GUINT64_FORMAT ", \"copied\": %" G_GUINT64_FORMAT
-	       ", \"kept\": %" G_GUINT64_FORMAT ", \"written\": %" G_GUINT64_FORMAT "}\n",
-	       installed.fetched_bytes, installed.copied_bytes, installed.kept_bytes,
-	       installed.written_bytes);
+	       ", \"made\": %" G_GUINT64_FORMAT ", \"kept\": %" G_GUINT64_FORMAT
+	       ", \"written\": %" G_GUINT64_FORMAT "}\n",
+	       installed.fetched_bytes, installed.copied_bytes, installed.made_bytes,
+	       installed.kept_bytes, installed.written_bytes);
 	machine_installed_clear(&installed);
 	return TRUE;
 }
@@ -30,16 +31,19 @@ int main(int argc, char **argv)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *message = NULL;
-	int fd;
+	const char *url;
+	int fd = -1;
 
 	if (argc != 3)
 		return 2;
-	fd = open(argv[2], O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
+	url = g_str_has_prefix(argv[2], "http://") ? argv[2] : NULL;
+	if (url == NULL)
+		fd = open(argv[2], O_RDONLY | O_CLOEXEC);
+	if (url == NULL && fd < 0) {
 		perror(argv[2]);
 		return 1;
 	}
-	if (install(argv[1], fd, &error))
+	if (install(argv[1], fd, url, &error))
 		return 0;
 	message = failure_describe(error);
 	fprintf(stderr, "bench-install: %s\n", message);

@@ -7,6 +7,7 @@
 #include "bundle.h"
 #include "bytes.h"
 #include "crc32c.h"
+#include "frame.h"
 #include "fuzz.h"
 
 static int memory_file(const uint8_t *bytes, size_t size_bytes)
@@ -27,14 +28,24 @@ static int memory_file(const uint8_t *bytes, size_t size_bytes)
 
 static void frames_read(const struct bundle *bundle, const char *name)
 {
-	g_autofree uint8_t *blocks = g_malloc(BUNDLE_FRAME_BLOCKS_MAX * VERITREE_BLOCK_SIZE);
-	g_autoptr(GArray) frames = bundle_index_read(
+	g_autofree uint8_t *blocks = g_malloc(FRAMEINDEX_BLOCKS_MAX * VERITREE_BLOCK_SIZE);
+	g_autofree uint8_t *stored = g_malloc(FRAMEINDEX_BLOCKS_MAX * VERITREE_BLOCK_SIZE);
+	g_autoptr(Frameindex) index = bundle_index_read(
 		bundle, name, bundle->manifest->root.superblock.data_blocks, NULL);
+	g_autoptr(GBytes) dictionary = NULL;
+	g_autoptr(FrameDecoder) decoder = NULL;
+	struct frame_entry entry = { 0 };
 
-	for (guint i = 0; frames != NULL && i < frames->len; i++)
-		(void)bundle_frame_read(bundle, name,
-					&g_array_index(frames, struct bundle_frame, i), blocks,
-					NULL); /* only crashes count */
+	if (index == NULL || !bundle_dictionary_read(bundle, name, &dictionary, NULL))
+		return;
+	decoder = frame_decoder_new(dictionary);
+	while (frameindex_next(index, &entry)) {
+		const uint64_t offset = bundle_find(bundle, name, BUNDLE_FRAMES)->offset;
+
+		if (source_read(bundle->source, offset + entry.offset, stored, entry.stored_size,
+				NULL))
+			(void)frame_decode(decoder, &entry, stored, blocks); /* crashes count */
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
@@ -48,6 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 	close(fd);
 	return 0;
 }
+
+enum { INDEX_SIZE = FRAMEINDEX_HEAD_SIZE + FRAMEINDEX_ENTRY_SIZE };
 
 size_t fuzz_seed(unsigned number, uint8_t *ret_bytes, size_t room)
 {
@@ -64,21 +77,16 @@ size_t fuzz_seed(unsigned number, uint8_t *ret_bytes, size_t room)
 	g_autofree char *text = manifest_encode(&manifest);
 	const uint32_t size = (uint32_t)strlen(text);
 	const uint64_t body = BUNDLE_HEADER_SIZE + size;
-	struct bundle_frame frame = {
-		.block_count = 1,
-		.encoding = BUNDLE_ZSTD,
-		.stored_size = sizeof FRAME,
-		.crc = crc32c(FRAME, sizeof FRAME),
-	};
 	struct bundle_section sections[] = {
-		{ "root", BUNDLE_INDEX, 0, body, BUNDLE_FRAME_ENTRY_SIZE },
-		{ "root", BUNDLE_FRAMES, 0, body + BUNDLE_FRAME_ENTRY_SIZE, sizeof FRAME },
+		{ "root", BUNDLE_INDEX, 0, body, INDEX_SIZE, { 0 } },
+		{ "root", BUNDLE_FRAMES, 0, body + INDEX_SIZE, sizeof FRAME, { 0 } },
 	};
-	uint8_t entry[BUNDLE_FRAME_ENTRY_SIZE];
+	uint8_t entry[INDEX_SIZE];
 
-	if (number > 0 || room < body + BUNDLE_FRAME_ENTRY_SIZE + sizeof FRAME)
+	if (number > 0 || room < body + INDEX_SIZE + sizeof FRAME)
 		return 0;
-	bundle_frame_encode(&frame, entry);
+	frameindex_head_encode(1, entry);
+	frameindex_entry_encode(FRAME_ZSTD, sizeof FRAME, entry + FRAMEINDEX_HEAD_SIZE);
 	sections[0].crc = crc32c(entry, sizeof entry);
 	bundle_header_encode(sections, G_N_ELEMENTS(sections), size, 0,
 			     body + sizeof entry + sizeof FRAME, ret_bytes);

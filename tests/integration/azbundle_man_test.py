@@ -42,7 +42,7 @@ def inputs_make(folder):
 def test_examples(folder):
     """From keys to a disk, as the page has it."""
     inputs_make(folder)
-    first, second = examples()
+    first, delta, second = examples()
     done = shell(folder, first)
     assert done.returncode == 0, done.stderr
     assert "good: version 1.0 of shop" in done.stdout, done.stdout
@@ -52,6 +52,9 @@ def test_examples(folder):
     again = re.search(r"mkfs.*?(?=^azbundle verify)", first, re.S | re.M).group(0)
     done = shell(folder, again.replace("1.0", "1.1"))
     assert done.returncode == 0, done.stderr
+    done = shell(folder, delta)
+    assert done.returncode == 0 and "root 1.0 to 1.1: " in done.stdout, done.stdout + done.stderr
+    assert (folder / "shop-1.0-to-1.1.azb").stat().st_size < (folder / "shop-1.1.azb").stat().st_size
     done = shell(folder, second)
     assert done.returncode == 1 and '>   "version": "1.1",' in done.stdout, done.stdout + done.stderr
 

@@ -43,8 +43,9 @@ def image(path, blocks, seed=1):
 class Release:
     """Keys, a root image and a UKI on Debian's stub."""
 
-    def __init__(self, folder, blocks=40):
+    def __init__(self, folder, blocks=40, fec=None):
         self.folder = folder
+        self.fec = ["--fec-roots", fec] if fec else []
         self.at = lambda name: os.path.join(folder, name)
         run(AZBUNDLE, "keys", self.at("keys"))
         image(self.at("root"), blocks)
@@ -54,14 +55,14 @@ class Release:
                 out.write(content)
         done = run(AZBUNDLE, "uki", "--linux", self.at("linux"), "--initrd", self.at("initrd"),
                    "--os-release", self.at("osrel"), "--root", self.at("root"), "--product", "p",
-                   "--cmdline", "quiet", "--uname", "6.1", "-o", self.at("uki"),
+                   "--cmdline", "quiet", "--uname", "6.1", "-o", self.at("uki"), *self.fec,
                    "--key", self.at("keys/db.key"), "--cert", self.at("keys/db.crt"))
         self.pcr11 = done.stdout.split()[-1]
 
     def build(self, output="bundle", key="keys/release.key", cert="keys/release.crt", **env):
         return run(AZBUNDLE, "build", "--product", "p", "--version", "1", "--root", self.at("root"),
                    "--uki", self.at("uki"), "--key", self.at(key), "--cert", self.at(cert),
-                   "-o", self.at(output), env={**os.environ, **env})
+                   "-o", self.at(output), *self.fec, env={**os.environ, **env})
 
     def manifest(self, bundle="bundle"):
         return json.loads(run(AZBUNDLE, "info", "--manifest", self.at(bundle)).stdout)
@@ -98,6 +99,58 @@ def test_verity(folder):
             assert verity["root_hash"] in said, said
             expected = open(theirs, "rb").read()
             assert slot_image(release)[:len(expected)] == expected, f"{blocks} blocks"
+
+
+def test_fec(folder):
+    """A slot with FEC is what veritysetup format writes, bit for bit; the manifest tells of it."""
+    for blocks, roots in ((40, 2), (700, 2), (700, 24)):
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            release = Release(place, blocks, fec=roots)
+            release.build()
+            root = release.manifest()["root"]
+            verity = root["verity"]
+            assert root["fec"]["roots"] == roots, root
+            theirs = release.at("theirs")
+            run("cp", release.at("root"), theirs)
+            words = ["veritysetup", "format", f"--salt={verity['salt']}", f"--data-blocks={blocks}",
+                     f"--uuid={uuid_text(verity['uuid'])}", f"--hash-offset={blocks * 4096}"]
+            run(*words, theirs, theirs)
+            start = os.path.getsize(theirs)
+            run(*words, f"--fec-device={theirs}", f"--fec-offset={start}", f"--fec-roots={roots}",
+                theirs, theirs)
+            expected = open(theirs, "rb").read()
+            assert len(expected) > start
+            slot = slot_image(release)
+            assert slot[:len(expected)] == expected, f"{blocks} blocks, {roots} roots"
+            assert slot.count(0, len(expected)) == len(slot) - len(expected), "more was written"
+            run("objcopy", "-O", "binary", "--only-section=.cmdline", release.at("uki"), theirs)
+            assert f"azupdate.blocks={blocks} azupdate.fec={roots} " in open(theirs).read()
+            # The parity itself, by another program: a tree over it has the signed root.
+            with open(theirs, "wb") as out:
+                out.write(expected[start:])
+            said = run("veritysetup", "format", "--salt=-", theirs, release.at("tree")).stdout
+            assert root["fec"]["root_hash"] in said, said
+            assert f"{roots} roots" in run(AZBUNDLE, "info", release.at("bundle")).stdout
+
+
+def test_fec_refused(folder):
+    """Roots out of range, a UKI of other roots, and a slot without room for the parity."""
+    release = Release(folder, 1000, fec=24)
+    release.build()
+    refused("PART_SMALL", AZBUNDLE, "disk", "--azboot", release.at("uki"), "--keyring",
+            release.at("keys/ca.crt"), "--esp-size", "33", "--var-size", "8", "--root-size", "4",
+            "-o", release.at("disk"), release.at("bundle"))
+    uki = [AZBUNDLE, "uki", "--linux", release.at("linux"), "--initrd", release.at("initrd"),
+           "--os-release", release.at("osrel"), "--root", release.at("root"), "--product", "p",
+           "-o", release.at("x")]
+    build = [AZBUNDLE, "build", "--product", "p", "--version", "1", "--root", release.at("root"),
+             "--uki", release.at("uki"), "--key", release.at("keys/release.key"), "--cert",
+             release.at("keys/release.crt"), "-o", release.at("x")]
+    for roots in (-2, 1, 25, 2 ** 31 - 1):
+        refused("FECLAYOUT_ROOTS", *uki, f"--fec-roots={roots}")
+        refused("FECLAYOUT_ROOTS", *build, f"--fec-roots={roots}")
+    refused("BUILD_INPUT", *build)
+    refused("BUILD_INPUT", *build, "--fec-roots=2")
 
 
 def test_pcr11(folder):
@@ -333,7 +386,9 @@ def schema_cases():
     members = {"format": [1, 2], "format_min": [-1, 0, 1, 2, 65535, 65536], "product": name,
                "architecture": name, "version": version, "update_from": version,
                "security_version": digits, "time": digits, "root": [], "root.file_system": name,
-               "uki": [], "uki.pcr11_sha256": hashes, "unknown": [1]}
+               "uki": [], "uki.pcr11_sha256": hashes, "unknown": [1],
+               "root.fec": [{"roots": 2}, {"roots": 2, "root_hash": "ab" * 32, "unknown": 1}],
+               "root.fec.roots": [-1, 0, 1, 2, 24, 25, 2 ** 32 + 2], "root.fec.root_hash": hashes}
     members.update({f"{side}.{path}": values for side in ("root", "uki")
                     for path, values in image.items()})
     for path, values in members.items():
@@ -346,7 +401,7 @@ def schema_cases():
 
 def test_schema(folder):
     """The schema takes what azbundle makes, and refuses what the library refuses."""
-    release = Release(folder)
+    release = Release(folder, fec=2)
     release.build()
     with open(os.path.join(HERE, "../../schema/manifest.schema.json"), encoding="utf-8") as file:
         described = json.load(file)
@@ -412,8 +467,9 @@ def test_disk(folder):
             hashlib.sha256(open(release.at("uki"), "rb").read()).digest()
 
 
-CASES = [test_verity, test_pcr11, test_uki, test_reproducible, test_openssl_reads_signature, test_trust,
-         test_manifests, test_schema, test_builder_refuses, test_disk]
+CASES = [test_verity, test_fec, test_fec_refused, test_pcr11, test_uki, test_reproducible,
+         test_openssl_reads_signature, test_trust, test_manifests, test_schema, test_builder_refuses,
+         test_disk]
 
 
 def main():

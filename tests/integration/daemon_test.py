@@ -94,10 +94,130 @@ def test_progress_on_a_terminal():
         expect(b"\rwrite" in shown and b"[####" in shown and b"% of " in shown, shown)
 
 
+def progress_check(lines, kind):
+    """Lines of --progress=json: progress that only grows within a step, then the job."""
+    *steps, job = lines
+    expect_equal({line["schema"] for line in steps}, {"azupdate.progress/1"})
+    expect_equal((job["schema"], job["kind"]), ("azupdate.job/1", kind))
+    expect_equal({line["job"] for line in steps}, {job["job"]})
+    for before, after in zip(steps, steps[1:]):
+        expect(before != after, f"{after} is told twice")
+        expect(before["step"] != after["step"] or before["done_bytes"] <= after["done_bytes"], steps)
+        expect(before["fetched_bytes"] <= after["fetched_bytes"], steps)
+    return steps
+
+
+def test_progress_as_json():
+    with Rig(FAKE, CONFIG) as machine:
+        lines = machine.json_lines("install", "--progress=json", bundle(machine, "slow 2.0"))
+        steps = progress_check(lines, "install")
+        expect(4 <= len(steps) <= 40, f"{len(steps)} lines")
+        expect(all(line["fetch_bytes"] in (0, 10500) for line in steps), steps)
+        last = steps[-1]
+        expect_equal((last["step"], last["done_bytes"], last["fetched_bytes"]), ("write", 99, 10500))
+        expect(steps[-2]["rate_bytes_s"] > 0 and steps[-2]["left_s"] <= 1, steps)
+        expect_equal(lines[-1]["state"], "done")
+        lines = machine.json_lines("install", "--progress=json", bundle(machine, "rubbish"), status=1)
+        expect_equal([line["schema"] for line in lines], ["azupdate.error/1"])
+
+
+def test_progress_as_told():
+    with Rig(FAKE, CONFIG) as machine:
+        slow = bundle(machine, "slow 2.0")
+        expect_equal(machine.cli("install", "--progress=none", slow).stderr, "")
+        shown = machine.cli("install", "--progress=bar", slow).stderr
+        bars = re.findall(r"write +\[(#*)\.*\] +(\d+)% of 10\.3 KiB fetched, \d\S+ KiB/s, \d s left",
+                          shown)
+        expect(len(bars) >= 4, shown)
+        for bar, percent in bars:
+            expect(-1 < int(percent) * 18 / 100 - len(bar) < 1, shown)
+        expect_equal(machine.json("install", "--progress=some", slow, status=2)["name"], "ARGUMENT")
+        expect("--progress" in machine.cli("status", "--progress=json", status=2).stderr, "no fault")
+
+
+def test_plan():
+    with Rig(FAKE, CONFIG) as machine:
+        before = machine.status()["slots"]
+        plan = machine.json("install", "--plan", bundle(machine, "release 2.0"))
+        expect_equal((plan["kind"], plan["result"]["slot"], plan["result"]["version"]),
+                     ("plan", "b", "2.0"))
+        uki, root = plan["result"]["payloads"]
+        expect_equal(root, {"name": "root", "delta": True, "keep_bytes": 4096, "zero_bytes": 8192,
+                            "copy_bytes": 81920, "make_bytes": 16384, "decode_bytes": 0,
+                            "frame_bytes": 3000, "requests": 1})
+        expect_equal((uki["decode_bytes"], uki["requests"]), (12288, 2))
+        expect_equal((plan["result"]["fetch_bytes"], plan["result"]["head_bytes"]), (10500, 500))
+        forced = machine.json("install", "--plan", "--force", bundle(machine, "release 2.0"))
+        expect_equal(forced["result"]["payloads"][0]["requests"], 9)
+        text = machine.cli("install", "--plan", "--progress=none", bundle(machine, "slow 2.0")).stdout
+        for wanted in (r"Version 2.0 would go into slot b. Nothing was written.",
+                       r"root +yes +4.0 KiB +8.0 KiB +80.0 KiB +16.0 KiB +0 bytes +2.9 KiB",
+                       r"10.3 KiB of the bundle are needed, with the 500 bytes that this plan took"):
+            expect(re.search(wanted, text), f"{wanted!r} is not in {text}")
+        expect_equal(machine.json("install", "--plan", "http://x/", status=1)["name"], "HTTP_CONNECT")
+        expect_equal(machine.status()["slots"], before)
+
+
+def test_verify():
+    with Rig(FAKE, CONFIG) as machine:
+        job = machine.json("verify")
+        expect_equal((job["kind"], job["result"]["slot"], job["result"]["wrong_bytes"]), ("verify", "a", 0))
+        expect_equal(machine.cli("verify", "a").stdout, "Slot a, version 1.0: every block is right.\n")
+        job = machine.json("verify", "b", status=1)
+        expect_equal((job["state"], job["fault_name"], job["result"]["version"]),
+                     ("failed", "SLOT_EMPTY", ""))
+        expect_equal(machine.cli("verify", "b", status=1).stdout, "")
+        expect("Slot b holds no release." in machine.cli("verify", "--all").stdout, "text")
+        expect_equal(len(machine.json_lines("verify", "--all", "--json")), 1)
+        expect_equal(machine.json("verify", "c", status=1)["name"], "SLOT_UNKNOWN")
+        expect_equal(machine.json("verify", "--all", "a", status=2)["name"], "ARGUMENT")
+
+
+def test_verify_and_repair_rot():
+    with Rig(FAKE, CONFIG) as machine:
+        machine.cli("install", bundle(machine, "release rotten"))
+        done = machine.cli("verify", "--all", status=1)
+        expect("Slot a, version 1.0: every block is right.\n" in done.stdout, done.stdout)
+        expect("Slot b, version rotten: 12.0 KiB are wrong. To heal it: azupdate repair b\n"
+               in done.stdout, done.stdout)
+        expect("CONVERGE_READBACK" in done.stderr, done.stderr)
+        lines = machine.json_lines("verify", "--all", "--json", status=1)
+        expect_equal([(job["state"], job["result"]["wrong_bytes"]) for job in lines],
+                     [("done", 0), ("failed", 12288)])
+        done = machine.cli("repair", "b", status=1)
+        expect("12.0 KiB were wrong; 8.0 KiB healed from slot a; 4.0 KiB still are." in done.stdout,
+               done.stdout)
+        expect("CONVERGE_UNHEALED" in done.stderr, done.stderr)
+        job = machine.json("repair", "b", status=1)
+        expect_equal((job["kind"], job["fault_name"], job["result"]["copied_bytes"]),
+                     ("repair", "CONVERGE_UNHEALED", 8192))
+        expect_equal(machine.json("repair", "b", "http://x/", status=1)["fault_name"], "HTTP_CONNECT")
+        text = machine.cli("repair", "b", bundle(machine, "release 2")).stdout
+        expect_equal(text, "Slot b, version rotten: 12.0 KiB were wrong; 8.0 KiB healed from slot a, "
+                     "4.0 KiB from the bundle. 9 bytes of the bundle were read.\n")
+        expect_equal(machine.cli("repair", "b").stdout, "Slot b, version healed: nothing was wrong.\n")
+
+
+def test_repair_operands():
+    """One operand alone is a slot if it is called so, otherwise a bundle for the running slot."""
+    with Rig(FAKE, CONFIG) as machine:
+        expect_equal(machine.json("repair")["result"]["slot"], "a")
+        expect_equal(machine.json("repair", "a")["result"]["slot"], "a")
+        job = machine.json("repair", bundle(machine, "release 1.0"))
+        expect_equal((job["result"]["slot"], job["result"]["fetched_bytes"]), ("a", 11))
+        job = machine.json("repair", "-", input="release 1.0 ")
+        expect_equal((job["result"]["slot"], job["result"]["fetched_bytes"]), ("a", 12))
+        expect_equal(machine.json("repair", "/nonexistent", status=1)["name"], "BUNDLE_READ")
+        expect_equal(machine.json("repair", "c", bundle(machine, "release"), status=1)["name"],
+                     "SLOT_UNKNOWN")
+        expect_equal(machine.json("repair", "a", ".", status=2)["name"], "ARGUMENT")
+
+
 def test_cancel():
     with Rig(FAKE, CONFIG) as machine:
         job = job_start(machine, "hang")
-        wait_until(lambda: "50%" in machine.cli("status").stdout, "progress in status")
+        wait_until(lambda: "50%, 5.4 KiB of 10.3 KiB fetched" in machine.cli("status").stdout,
+                   "progress in status")
         machine.json("cancel")
         wait_until(lambda: machine.job_state(job) == "cancelled", "the job to end")
         job = machine.status()["jobs"][0]
@@ -132,7 +252,8 @@ def test_busy():
     with Rig(FAKE, CONFIG) as machine:
         job = job_start(machine, "hang")
         for words in (["install", bundle(machine, "release 3")], ["activate"], ["rollback"],
-                      ["mark-good"], ["mark-bad"], ["health", "run"], ["health", "show"]):
+                      ["mark-good"], ["mark-bad"], ["health", "run"], ["health", "show"], ["verify"],
+                      ["repair"], ["install", "--plan", bundle(machine, "release 3")]):
             expect_equal(machine.json(*words, status=4)["name"], "JOB_BUSY", words)
         machine.cli("status")
         machine.cli("cancel", job)
@@ -190,7 +311,8 @@ def test_typed_errors():
 
 ACTIONS = [["Manager.Activate", "a"], ["Manager.Rollback"], ["Manager.MarkGood", "a"],
            ["Manager.MarkBad", "a", "x"], ["Manager.RunHealth", "true"],
-           ["Manager.InstallUrl", "http://localhost/", "{}"]]
+           ["Manager.InstallUrl", "http://localhost/", "{}"], ["Manager.Verify", "a", "{}"],
+           ["Manager.RepairUrl", "a", "", "{}"], ["Manager.PlanUrl", "http://localhost/", "{}"]]
 
 
 def test_stranger_may_look_only():
@@ -236,8 +358,13 @@ def junk_call(number):
         ["Manager.InstallUrl", "http://x/", "{'colour': <true>}"],
         ["Manager.InstallUrl", "http://x/", "{'force': <'yes'>}"],
         ["Manager.Install", "7", "{}"], ["Manager.Nonsense"], ["Manager.Activate", "a", "b"],
-        ["Slot.Nonsense"], ["Job.Cancel"],
-    ][number % 14]
+        ["Slot.Nonsense"], ["Job.Cancel"], ["Manager.Verify", "c", "{}"],
+        ["Manager.Verify", "a", "{'force': <true>}"], ["Manager.RepairUrl", "c", "", "{}"],
+        ["Manager.RepairUrl", "a", "file:///etc/passwd", "{}"],
+        ["Manager.RepairUrl", "a", "", "{'force': <true>}"], ["Manager.Repair", "a", "7", "{}"],
+        ["Manager.PlanUrl", "ftp://x/", "{}"], ["Manager.PlanUrl", "http://x/", "{'plan': <true>}"],
+        ["Manager.Plan", "7", "{}"],
+    ][number % 23]
 
 
 def test_junk_changes_nothing():
@@ -347,7 +474,7 @@ def test_usage():
         return done.returncode, done.stdout + done.stderr
 
     commands = re.findall(r"^  ([a-z-]+) ", run("--help")[1], re.M)
-    expect_equal(len(commands), 8, commands)
+    expect_equal(len(commands), 10, commands)
     for command in commands:
         status, text = run(command, "--help")
         expect(status == 0 and "Exit status: 0 done" in text, text)

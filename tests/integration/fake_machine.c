@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A machine in memory, for what a real one does not do on demand: jobs that hang until they are
  * cancelled or go on for a while. Its slots follow the real rules (lib/core). A "bundle" is a
- * text: `release VERSION`, `hang`, `slow VERSION`; anything else is refused, as it really is. */
+ * text: `release VERSION`, `hang`, `slow VERSION`; anything else is refused, as it really is. A
+ * release whose version is `rotten` has wrong blocks: two that the other slot has, one that only a
+ * bundle has. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +17,7 @@ struct machine {
 	char *reasons[SLOT_COUNT];
 };
 
-enum { RUNNING = SLOT_A };
+enum { RUNNING = SLOT_A, BLOCK = 4096, HEAD_BYTES = 500, FETCH_BYTES = 10500 };
 
 struct machine *machine_open(const struct config *config, GError **error)
 {
@@ -91,6 +93,8 @@ static gboolean linger(const struct machine_install *options, gboolean for_ever,
 	while (for_ever || progress.done_bytes < progress.total_bytes) {
 		if (cancelled(options, error))
 			return FALSE;
+		progress.fetched_bytes = HEAD_BYTES + 100 * progress.done_bytes;
+		progress.fetch_bytes = progress.done_bytes == 0 ? 0 : FETCH_BYTES;
 		options->progress(&progress, options->user_data);
 		g_usleep(20000);
 		progress.done_bytes += for_ever && progress.done_bytes >= 50 ? 0 : 1;
@@ -111,31 +115,126 @@ static void stage(struct machine *machine, const char *version, gboolean activat
 	machine->versions[SLOT_B] = g_strdup(version);
 }
 
-gboolean machine_install(struct machine *machine, const struct machine_install *options,
-			 struct machine_installed *ret_installed, GError **error)
+/* Reads the text that stands for a bundle, and lingers where it says so. */
+static gboolean bundle_read(const struct machine_install *options, char version[32],
+			    guint64 *ret_read, GError **error)
 {
-	char text[128], kind[16], version[32] = "";
+	char text[128], kind[16];
 	ssize_t size_read;
 
+	version[0] = '\0';
 	if (options->url != NULL)
 		return failure_set(error, FAULT_HTTP_CONNECT, "%s: no network here", options->url);
 	size_read = read(options->fd, text, sizeof text - 1);
 	if (size_read < 0)
 		return failure_set(error, FAULT_BUNDLE_READ, "the bundle cannot be read");
 	text[size_read] = '\0';
+	*ret_read = (guint64)size_read;
 	if (sscanf(text, "%15s %31s", kind, version) < 1)
 		return failure_set(error, FAULT_BUNDLE_TRUNCATED, "the bundle is empty");
 	if (strcmp(kind, "hang") == 0 || strcmp(kind, "slow") == 0) {
-		if (!linger(options, kind[0] == 'h', error))
-			return FALSE;
-	} else if (strcmp(kind, "release") != 0) {
-		return failure_set(error, FAULT_BUNDLE_MAGIC, "it begins with \"%s\"", kind);
+		*ret_read = FETCH_BYTES;
+		return linger(options, kind[0] == 'h', error);
 	}
+	return strcmp(kind, "release") == 0 ||
+	       failure_set(error, FAULT_BUNDLE_MAGIC, "it begins with \"%s\"", kind);
+}
+
+gboolean machine_install(struct machine *machine, const struct machine_install *options,
+			 struct machine_installed *ret_installed, GError **error)
+{
+	char version[32];
+	guint64 size_read;
+
+	if (!bundle_read(options, version, &size_read, error))
+		return FALSE;
 	stage(machine, version, options->activate);
 	*ret_installed = (struct machine_installed){ .slot = SLOT_B,
 						     .version = g_strdup(version),
-						     .fetched_bytes = (guint64)size_read };
+						     .fetched_bytes = size_read };
 	return TRUE;
+}
+
+/* `force` shows in the requests, so that a test sees that it arrives. */
+gboolean machine_plan(struct machine *machine, const struct machine_install *options,
+		      struct machine_plan *ret_plan, GError **error)
+{
+	char version[32];
+	guint64 size_read;
+
+	if (!bundle_read(options, version, &size_read, error))
+		return FALSE;
+	*ret_plan = (struct machine_plan){
+		.slot = SLOT_B,
+		.version = g_strdup(version),
+		.head_bytes = HEAD_BYTES,
+		.fetch_bytes = FETCH_BYTES,
+		.payloads = { { .name = "uki",
+				.decode_bytes = 3 * BLOCK,
+				.frame_bytes = 7000,
+				.requests = options->force ? 9 : 2 },
+			      { .name = "root",
+				.is_delta = TRUE,
+				.keep_bytes = BLOCK,
+				.zero_bytes = 2 * BLOCK,
+				.copy_bytes = 20 * BLOCK,
+				.make_bytes = 4 * BLOCK,
+				.frame_bytes = 3000,
+				.requests = 1 } },
+	};
+	return TRUE;
+}
+
+void machine_plan_clear(struct machine_plan *plan)
+{
+	g_free(plan->version);
+}
+
+static gboolean look(struct machine *machine, unsigned slot, struct machine_checked *ret_checked,
+		     GError **error)
+{
+	*ret_checked = (struct machine_checked){ .slot = slot };
+	if (machine->versions[slot] == NULL)
+		return failure_set(error, FAULT_SLOT_EMPTY, "slot b holds no release");
+	ret_checked->version = g_strdup(machine->versions[slot]);
+	if (strcmp(machine->versions[slot], "rotten") == 0)
+		ret_checked->wrong_bytes = 3 * BLOCK;
+	return TRUE;
+}
+
+gboolean machine_verify(struct machine *machine, unsigned slot,
+			const struct machine_install *options, struct machine_checked *ret_checked,
+			GError **error)
+{
+	return look(machine, slot, ret_checked, error) &&
+	       (ret_checked->wrong_bytes == 0 ||
+		failure_set(error, FAULT_CONVERGE_READBACK, "3 blocks of root_b are wrong"));
+}
+
+gboolean machine_repair(struct machine *machine, unsigned slot,
+			const struct machine_install *options, struct machine_checked *ret_checked,
+			GError **error)
+{
+	const gboolean has_bundle = options->fd >= 0 || options->url != NULL;
+	char version[32];
+
+	if (!look(machine, slot, ret_checked, error) ||
+	    (has_bundle && !bundle_read(options, version, &ret_checked->fetched_bytes, error)))
+		return FALSE;
+	if (ret_checked->wrong_bytes == 0)
+		return TRUE;
+	ret_checked->copied_bytes = 2 * BLOCK;
+	if (!has_bundle)
+		return failure_set(error, FAULT_CONVERGE_UNHEALED, "1 block of root_b is wrong");
+	ret_checked->decoded_bytes = BLOCK;
+	g_free(machine->versions[slot]);
+	machine->versions[slot] = g_strdup("healed");
+	return TRUE;
+}
+
+void machine_checked_clear(struct machine_checked *checked)
+{
+	g_free(checked->version);
 }
 
 void machine_installed_clear(struct machine_installed *installed)

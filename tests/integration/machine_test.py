@@ -24,6 +24,8 @@ disk=@/disk
 [product]
 name=shop
 architecture=x86_64
+[network]
+retry-time=0
 [trust]
 keyring=@/keyring
 [paths]
@@ -92,6 +94,25 @@ class Machine(Rig):
         self.stop()
         self.boot(running)
         self.start()
+
+    def place(self, name):
+        """Where a partition is on the disk: offset and size in bytes."""
+        table = subprocess.check_output(["sfdisk", "--json", str(self.folder / "disk")])
+        part = next(part for part in json.loads(table)["partitiontable"]["partitions"]
+                    if part["name"] == name)
+        return part["start"] * 512, part["size"] * 512
+
+    def read(self, name):
+        offset, size = self.place(name)
+        with open(self.folder / "disk", "rb") as disk:
+            disk.seek(offset)
+            return disk.read(size)
+
+    def write(self, name, at, content):
+        """As rot would: behind everybody's back."""
+        with open(self.folder / "disk", "r+b") as disk:
+            disk.seek(self.place(name)[0] + at)
+            disk.write(content)
 
     def slots(self):
         return {slot["slot"]: (slot["version"], slot["state"]) for slot in self.status()["slots"]}
@@ -230,6 +251,8 @@ def test_kill_during_install():
 class Ranges(http.server.SimpleHTTPRequestHandler):
     """Static files with single ranges, as any real web server has them."""
 
+    PAUSE_S = 0         # after each 4 KiB
+
     def do_GET(self):
         content = (MAKER.folder / self.path.partition("?")[0].strip("/")).read_bytes()
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
@@ -241,7 +264,12 @@ class Ranges(http.server.SimpleHTTPRequestHandler):
         if asked:
             self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
         self.end_headers()
-        self.wfile.write(content[first:last + 1])
+        try:
+            for at in range(first, last + 1, 4096):
+                self.wfile.write(content[at:min(at + 4096, last + 1)])
+                time.sleep(self.PAUSE_S)
+        except ConnectionError:
+            self.close_connection = True        # the client has what it needs
 
     def log_message(self, *_):
         pass
@@ -270,13 +298,162 @@ def test_url():
         server.shutdown()
 
 
+class Slow(Ranges):
+    """Slow enough for progress to be seen."""
+
+    PAUSE_S = 0.05
+
+
+def test_progress():
+    """What is to be fetched is known before it is fetched, and is what was fetched in the end."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server, Machine() as machine:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/2.azb"
+        *steps, job = machine.json_lines("install", "--progress=json", url)
+        server.shutdown()
+        result = job["result"]
+        expect_equal((job["kind"], job["state"], result["version"]), ("install", "done", "2.0"))
+        known = [line for line in steps if line["fetch_bytes"] > line["fetched_bytes"]]
+        expect(known and any(line["rate_bytes_s"] for line in steps), steps)
+        expect_equal((job["fetched_bytes"], job["fetch_bytes"]), (result["fetched_bytes"],) * 2)
+        # What the server had sent already when it was asked for less counts as well.
+        for line in known:
+            expect(0 <= result["fetched_bytes"] - line["fetch_bytes"] < 65536, f"{line}: {result}")
+
+
+def test_plan():
+    """Nothing is written, and the install that follows does what the plan said."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ranges) as server, Machine() as machine:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/2.azb"
+        before = (machine.folder / "disk").read_bytes()
+        for bundle in (url, MAKER.bundle(2)):
+            plan = machine.json("install", "--plan", bundle)["result"]
+            expect((machine.folder / "disk").read_bytes() == before, "the disk was written")
+            uki, root = plan["payloads"]
+            expect_equal((plan["slot"], plan["version"], root["name"], root["delta"]),
+                         ("b", "2.0", "root", False))
+            expect_equal(sum(root[f"{name}_bytes"] for name in
+                             ("keep", "zero", "copy", "make", "decode")), len(MAKER.image))
+            expect(40960 <= root["decode_bytes"] < 1 << 20 and root["requests"] > 0, root)
+            done = machine.json("install", "--no-activate", bundle)["result"]
+            expect_equal(done["fetched_bytes"], plan["fetch_bytes"])
+            expect(done["fetched_bytes"] >= uki["frame_bytes"] + root["frame_bytes"] > 0, done)
+            expect_equal(done["copied_bytes"], uki["copy_bytes"] + root["copy_bytes"])
+            again = machine.json("install", "--plan", bundle)["result"]["payloads"][1]
+            expect_equal((again["keep_bytes"], again["frame_bytes"]), (len(MAKER.image), 0))
+            machine.stop()
+            (machine.folder / "disk").write_bytes(before)
+            machine.start()
+        text = machine.cli("install", "--plan", url).stdout
+        expect(re.search(r"root +no .* [1-9]\n", text) and "requests for the rest." in text, text)
+        server.shutdown()
+        short = machine.folder / "short.azb"
+        short.write_bytes(pathlib.Path(MAKER.bundle(2)).read_bytes()[:HEAD // 4])
+        expect_equal(machine.json("install", "--plan", str(short), status=1)["name"], "BUNDLE_TRUNCATED")
+
+
+def test_plan_of_a_delta():
+    with Machine() as machine:
+        delta = str(machine.folder / "delta.azb")
+        MAKER.run("delta", f"--old={MAKER.bundle(1)}", f"--new={MAKER.bundle(2)}", "--quick", "-o", delta)
+        plan = machine.json("install", "--plan", delta)["result"]
+        root = plan["payloads"][1]
+        expect_equal((root["delta"], root["decode_bytes"], root["make_bytes"] > 0), (True, 0, True))
+        done = machine.json("install", delta)["result"]
+        expect_equal(done["made_bytes"], sum(part["make_bytes"] for part in plan["payloads"]))
+        expect_equal(machine.slots()["b"], ("2.0", "trial"))
+
+
+# Blocks of the root image: one that both releases have, and one that only version 1.0 has.
+SHARED, OWN = 100, 20
+
+
+def rot(machine, slot, *blocks):
+    for block in blocks:
+        machine.write(f"root_{slot}", block * 4096 + 77, b"rot")
+
+
+def test_verify():
+    with Machine() as machine:
+        expect_equal(machine.json("verify")["result"]["wrong_bytes"], 0)
+        machine.cli("install", "--no-activate", MAKER.bundle(2))
+        done = machine.cli("verify", "--all")
+        expect_equal(done.stdout, "Slot a, version 1.0: every block is right.\n"
+                     "Slot b, version 2.0: every block is right.\n")
+        rot(machine, "a", SHARED, OWN)
+        before = (machine.folder / "disk").read_bytes()
+        job = machine.json("verify", status=1)
+        expect_equal((job["state"], job["fault_name"], job["result"]["wrong_bytes"],
+                      job["result"]["version"]), ("failed", "CONVERGE_READBACK", 8192, "1.0"))
+        expect("8.0 KiB are wrong. To heal it: azupdate repair a" in
+               machine.cli("verify", "--all", status=1).stdout, "text")
+        expect((machine.folder / "disk").read_bytes() == before, "the disk was written")
+        machine.cli("verify", "b")
+
+
+def test_repair():
+    """The running slot, from the other one as far as that goes, and then from its bundle."""
+    with Machine() as machine:
+        machine.cli("install", "--no-activate", MAKER.bundle(2))
+        right = machine.read("root_a")
+        rot(machine, "a", SHARED, OWN)
+        done = machine.cli("repair", status=1)
+        expect("8.0 KiB were wrong; 4.0 KiB healed from slot b; 4.0 KiB still are." in done.stdout,
+               done.stdout)
+        expect("CONVERGE_UNHEALED" in done.stderr, done.stderr)
+        expect_equal(machine.json("verify", status=1)["result"]["wrong_bytes"], 4096)
+        job = machine.json("repair", MAKER.bundle(2), status=1)
+        expect_equal(job["fault_name"], "RELEASE_OTHER")
+        rot(machine, "a", SHARED)
+        text = machine.cli("repair", "a", MAKER.bundle(1)).stdout
+        expect("8.0 KiB were wrong; 4.0 KiB healed from slot b, 4.0 KiB from the bundle. " in text, text)
+        expect(machine.read("root_a") == right, "the slot is not what it was")
+        expect_equal(machine.cli("repair").stdout, "Slot a, version 1.0: nothing was wrong.\n")
+        expect_equal(machine.slots(), {"a": ("1.0", "good"), "b": ("2.0", "staged")})
+
+
+def test_repair_over_http():
+    """Only the frames of what is wrong are fetched."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ranges) as server, Machine() as machine:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        right = machine.read("root_a")
+        rot(machine, "a", SHARED)
+        job = machine.json("repair", f"http://127.0.0.1:{server.server_port}/1.azb?sig=hush")
+        server.shutdown()
+        result = job["result"]
+        expect_equal((result["wrong_bytes"], result["copied_bytes"], result["decoded_bytes"]),
+                     (4096, 0, 4096))
+        expect(result["fetched_bytes"] < os.path.getsize(MAKER.bundle(1)) / 2, result)
+        expect(machine.read("root_a") == right, "the slot is not what it was")
+        expect("hush" not in (machine.folder / "log").read_text(), "a token is in the log")
+
+
+def test_repair_of_tree_and_header():
+    with Machine() as machine:
+        machine.cli("install", "--no-activate", MAKER.bundle(2))
+        right = machine.read("root_b")
+        machine.write("root_b", len(MAKER.image) + 2 * 4096, b"rot")
+        error = machine.json("verify", "b", status=1)
+        expect_equal((error["state"], error["kind"]), ("failed", "verify"))
+        text = machine.cli("repair", "b").stdout
+        expect("no data was wrong; 4.0 KiB of hash trees or parity were mended." in text, text)
+        expect(machine.read("root_b") == right, "the slot is not what it was")
+        machine.write("boot_b", 0, bytes(4096))
+        expect_equal(machine.json("repair", "b", status=1)["fault_name"], "BOOTHEAD_MAGIC")
+        job = machine.json("repair", "b", MAKER.bundle(2))
+        expect_equal((job["result"]["header_mended"], job["result"]["wrong_bytes"]), (True, 0))
+        machine.cli("verify", "--all")
+
+
 def test_refusals():
     with Machine() as machine:
         broken = machine.folder / "broken.azb"
         content = bytearray(pathlib.Path(MAKER.bundle(2)).read_bytes())
         broken.write_bytes(content[:HEAD])
         expect_equal(machine.json("install", str(broken), status=1)["name"], "BUNDLE_TRUNCATED")
-        content[HEAD] ^= 1
+        for at in range(HEAD, len(content), 4096):      # some of it is needed
+            content[at] ^= 1
         broken.write_bytes(content)
         error = machine.json("install", str(broken), status=1)
         expect(error["name"] in ("BUNDLE_FRAME", "BUNDLE_BLOCK"), error)
@@ -293,12 +470,7 @@ def test_record_lost():
     """Both copies of the boot record are gone: status says so, and the headers decide."""
     with Machine() as machine:
         machine.stop()
-        table = subprocess.check_output(["sfdisk", "--json", str(machine.folder / "disk")])
-        start = next(part["start"] for part in json.loads(table)["partitiontable"]["partitions"]
-                     if part["name"] == "azstate")
-        with open(machine.folder / "disk", "r+b") as disk:
-            disk.seek(start * 512)
-            disk.write(bytes(8192))
+        machine.write("azstate", 0, bytes(8192))
         machine.start()
         status = machine.status()
         expect_equal(status["record"]["fault_name"], "BOOTREC_LOST")

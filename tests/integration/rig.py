@@ -127,6 +127,13 @@ class Rig:
         validate_output(value)
         return value
 
+    def json_lines(self, *words, status=0, **options):
+        """Of a command that prints more than one line."""
+        values = [json.loads(line) for line in self.cli(*words, status=status, **options).stdout.splitlines()]
+        for value in values:
+            validate_output(value)
+        return values
+
     def status(self):
         return self.json("status")
 

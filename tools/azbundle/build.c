@@ -6,14 +6,17 @@
 #include "command.h"
 #include "crypto.h"
 #include "failure.h"
+#include "fecmeasure.h"
 #include "osrel.h"
 #include "uki.h"
 
 static struct {
 	char *product, *architecture, *version, *update_from, *root, *file_system, *uki;
 	char *key, *certificate, *output;
-	int level;
+	int level, frame_kib, fec_roots;
 } options;
+
+enum { LEVEL_DEFAULT = 15, FRAME_KIB_DEFAULT = 32 };
 
 static const GOptionEntry ENTRIES[] = {
 	{ "product", 0, 0, G_OPTION_ARG_STRING, &options.product, "what it is for", "NAME" },
@@ -28,7 +31,11 @@ static const GOptionEntry ENTRIES[] = {
 	{ "key", 0, 0, G_OPTION_ARG_FILENAME, &options.key, "release signer's key (PEM)", "FILE" },
 	{ "cert", 0, 0, G_OPTION_ARG_FILENAME, &options.certificate,
 	  "its certificate, chain behind it", "FILE" },
-	{ "level", 0, 0, G_OPTION_ARG_INT, &options.level, "zstd level, 1 to 19 (9)", "N" },
+	{ "level", 0, 0, G_OPTION_ARG_INT, &options.level, "zstd level, 1 to 19 (15)", "N" },
+	{ "frame-size", 0, 0, G_OPTION_ARG_INT, &options.frame_kib,
+	  "KiB compressed at once, 4 to 1024 (32); less: smaller updates, larger bundle", "KIB" },
+	{ "fec-roots", 0, 0, G_OPTION_ARG_INT, &options.fec_roots,
+	  "FEC parity, 2 to 24 bytes in 255 (none); the UKI's must be the same", "N" },
 	{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output, "bundle to write", "FILE" },
 	G_OPTION_ENTRY_NULL
 };
@@ -43,7 +50,13 @@ static gboolean options_check(GError **error)
 	    !command_need("output", options.output, error))
 		return FALSE;
 	if (options.level == 0)
-		options.level = 9;
+		options.level = LEVEL_DEFAULT;
+	if (options.frame_kib == 0)
+		options.frame_kib = FRAME_KIB_DEFAULT;
+	if (options.frame_kib < 4 || options.frame_kib > 1024 || options.frame_kib % 4 != 0)
+		return failure_set(error, FAULT_ARGUMENT,
+				   "--frame-size %d is not a multiple of 4 from 4 to 1024",
+				   options.frame_kib);
 	if (options.level < 1 || options.level > 19)
 		return failure_set(error, FAULT_ARGUMENT, "--level %d is not from 1 to 19",
 				   options.level);
@@ -52,6 +65,32 @@ static gboolean options_check(GError **error)
 		return failure_set(error, FAULT_ARGUMENT, "\"%s\" is not a version",
 				   options.version);
 	return TRUE;
+}
+
+/* What a UKI's command line says of FEC; "" if nothing. */
+static char *cmdline_fec(const char *cmdline)
+{
+	g_auto(GStrv) words = g_strsplit(cmdline, " ", -1);
+
+	for (unsigned i = 0; words[i] != NULL; i++)
+		if (g_str_has_prefix(words[i], "azupdate.fec="))
+			return g_strdup(words[i] + strlen("azupdate.fec="));
+	return g_strdup("");
+}
+
+/* Parity that azverity does not know of is of no use, and it must not look for what is not there.
+ */
+static gboolean uki_check_fec(const char *cmdline, GError **error)
+{
+	g_autofree char *wanted = options.fec_roots != 0 ? g_strdup_printf("%d", options.fec_roots)
+							 : g_strdup("");
+	g_autofree char *found = cmdline_fec(cmdline);
+
+	if (strcmp(found, wanted) == 0)
+		return TRUE;
+	return failure_set(error, FAULT_BUILD_INPUT,
+			   "the UKI %s was made with --fec-roots \"%s\", not \"%s\"", options.uki,
+			   found, wanted);
 }
 
 /* The UKI must start this very root image, or the machine could never boot the release. */
@@ -71,7 +110,7 @@ static gboolean uki_check_root(GBytes *uki, const struct manifest *manifest, GEr
 			"the UKI %s was not made for the root image %s: its command line does "
 			"not start with %s",
 			options.uki, options.root, wanted);
-	return TRUE;
+	return uki_check_fec(cmdline, error);
 }
 
 static gboolean uki_describe(struct manifest *manifest, GError **error)
@@ -92,6 +131,16 @@ static gboolean uki_describe(struct manifest *manifest, GError **error)
 	return manifest->pcr11_sha256 != NULL;
 }
 
+static gboolean images_measure(const struct bundlewrite_image *images, unsigned count,
+			       struct manifest *manifest, GError **error)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (!bundlewrite_measure(&images[i], error))
+			return FALSE;
+	return options.fec_roots == 0 ||
+	       fecmeasure_file(options.root, &manifest->root, (unsigned)options.fec_roots, error);
+}
+
 /* https://reproducible-builds.org/specs/source-date-epoch/ */
 static uint64_t build_time(void)
 {
@@ -106,6 +155,23 @@ static const char *or_default(const char *value, const char *otherwise)
 	return value != NULL ? value : otherwise;
 }
 
+static gboolean bundle_write(const struct manifest *manifest,
+			     const struct bundlewrite_image *images, unsigned count, GError **error)
+{
+	const struct bundlewrite_options write = {
+		.level = options.level,
+		.frame_blocks = (uint32_t)options.frame_kib * 1024 / VERITREE_BLOCK_SIZE,
+	};
+	g_autofree char *text = manifest_encode(manifest);
+	g_autoptr(GBytes) bytes = g_bytes_new(text, strlen(text));
+	g_autoptr(GBytes) signature = crypto_cms_sign((const uint8_t *)text, strlen(text),
+						      options.key, options.certificate, error);
+	g_autoptr(GPtrArray) parts = bundlewrite_parts_new();
+
+	return signature != NULL && bundlewrite_full(&write, images, count, parts, error) &&
+	       bundlewrite_assemble(options.output, bytes, signature, parts, error);
+}
+
 gboolean command_build(int argc, char **argv, GError **error)
 {
 	g_autoptr(Manifest) manifest = g_new0(struct manifest, 1);
@@ -113,7 +179,6 @@ gboolean command_build(int argc, char **argv, GError **error)
 		{ "uki", NULL, &manifest->uki },
 		{ "root", NULL, &manifest->root },
 	};
-	struct bundlewrite_options write;
 
 	if (!command_parse(
 		    &argc, &argv, NULL,
@@ -133,10 +198,8 @@ gboolean command_build(int argc, char **argv, GError **error)
 	manifest->root.superblock.salt_size = 32;
 	command_salt(options.product, manifest->root.superblock.salt);
 	memcpy(manifest->root.superblock.uuid, manifest->root.superblock.salt, VERITREE_UUID_SIZE);
-	if (!bundlewrite_measure(&images[0], error) || !bundlewrite_measure(&images[1], error) ||
+	if (!images_measure(images, G_N_ELEMENTS(images), manifest, error) ||
 	    !uki_describe(manifest, error))
 		return FALSE;
-	write = (struct bundlewrite_options){ options.output, options.key, options.certificate,
-					      options.level };
-	return bundlewrite_build(&write, manifest, images, G_N_ELEMENTS(images), error);
+	return bundle_write(manifest, images, G_N_ELEMENTS(images), error);
 }

@@ -16,8 +16,10 @@ struct command {
 gboolean command_keys(int argc, char **argv, GError **error);
 gboolean command_uki(int argc, char **argv, GError **error);
 gboolean command_build(int argc, char **argv, GError **error);
+gboolean command_delta(int argc, char **argv, GError **error);
 gboolean command_info(int argc, char **argv, GError **error);
 gboolean command_verify(int argc, char **argv, GError **error);
+gboolean command_lint(int argc, char **argv, GError **error);
 gboolean command_disk(int argc, char **argv, GError **error);
 
 /* Parses `entries`; what is left must be `operands` words (-1: any), else FAULT_ARGUMENT. */

@@ -9,8 +9,10 @@ static const struct command COMMANDS[] = {
 	{ "keys", "make a set of test keys and certificates", command_keys },
 	{ "uki", "make a unified kernel image for a root image", command_uki },
 	{ "build", "make a signed bundle out of a root image and its UKI", command_build },
+	{ "delta", "make a bundle with only what an old release lacks", command_delta },
 	{ "info", "tell what a bundle holds, without verifying it", command_info },
 	{ "verify", "verify a bundle to its last block", command_verify },
+	{ "lint", "tell what in an image makes its updates large", command_lint },
 	{ "disk", "make a disk image, ready to boot, out of a bundle", command_disk },
 };
 

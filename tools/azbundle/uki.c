@@ -10,6 +10,7 @@
 #include "command.h"
 #include "crypto.h"
 #include "failure.h"
+#include "feclayout.h"
 #include "osrel.h"
 
 static const char STUB_DEFAULT[] = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub";
@@ -17,6 +18,7 @@ static const char STUB_DEFAULT[] = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
 static struct {
 	char *stub, *kernel, *initrd, *cmdline, *osrel, *uname, *root, *file_system, *product;
 	char *key, *certificate, *output;
+	int fec_roots;
 } options;
 
 static const GOptionEntry ENTRIES[] = {
@@ -32,11 +34,22 @@ static const GOptionEntry ENTRIES[] = {
 	{ "file-system", 0, 0, G_OPTION_ARG_STRING, &options.file_system, "of the root (erofs)",
 	  "NAME" },
 	{ "product", 0, 0, G_OPTION_ARG_STRING, &options.product, "product, for the salt", "NAME" },
+	{ "fec-roots", 0, 0, G_OPTION_ARG_INT, &options.fec_roots,
+	  "FEC parity of the root, as for azbundle build (none)", "N" },
 	{ "key", 0, 0, G_OPTION_ARG_FILENAME, &options.key, "Secure Boot key (PEM)", "FILE" },
 	{ "cert", 0, 0, G_OPTION_ARG_FILENAME, &options.certificate, "its certificate", "FILE" },
 	{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output, "UKI to write", "FILE" },
 	G_OPTION_ENTRY_NULL
 };
+
+static gboolean fec_check(GError **error)
+{
+	if (options.fec_roots == 0 ||
+	    (options.fec_roots >= FECLAYOUT_ROOTS_MIN && options.fec_roots <= FECLAYOUT_ROOTS_MAX))
+		return TRUE;
+	return failure_set(error, FAULT_FECLAYOUT_ROOTS, "--fec-roots %d is not from %d to %d",
+			   options.fec_roots, FECLAYOUT_ROOTS_MIN, FECLAYOUT_ROOTS_MAX);
+}
 
 static gboolean options_check(GError **error)
 {
@@ -46,7 +59,8 @@ static gboolean options_check(GError **error)
 	       command_need("root", options.root, error) &&
 	       command_need("product", options.product, error) &&
 	       command_need("output", options.output, error) &&
-	       (options.key == NULL || command_need("cert", options.certificate, error));
+	       (options.key == NULL || command_need("cert", options.certificate, error)) &&
+	       fec_check(error);
 }
 
 /* What ties the UKI to its root image, in front of what the user wants. */
@@ -55,14 +69,17 @@ static char *cmdline_make(GError **error)
 	struct manifest_image image = { .superblock.salt_size = 32 };
 	const struct bundlewrite_image root = { "root", options.root, &image };
 	g_autofree char *hash = NULL;
+	g_autofree char *fec = NULL;
 
 	command_salt(options.product, image.superblock.salt);
 	if (!bundlewrite_measure(&root, error))
 		return NULL;
 	hash = crypto_hex(image.root_hash, sizeof image.root_hash);
+	fec = options.fec_roots != 0 ? g_strdup_printf(" azupdate.fec=%d", options.fec_roots)
+				     : g_strdup("");
 	return g_strdup_printf(
-		"roothash=%s azupdate.blocks=%" G_GUINT64_FORMAT " rootfstype=%s%s%s", hash,
-		image.superblock.data_blocks,
+		"roothash=%s azupdate.blocks=%" G_GUINT64_FORMAT "%s rootfstype=%s%s%s", hash,
+		image.superblock.data_blocks, fec,
 		options.file_system != NULL ? options.file_system : "erofs",
 		options.cmdline != NULL ? " " : "", options.cmdline != NULL ? options.cmdline : "");
 }

@@ -6,6 +6,7 @@
 
 #include "azupdate/azupdate.h"
 #include "bus.h"
+#include "fault.h"
 
 struct cli;
 
@@ -14,18 +15,28 @@ struct command {
 	const char *operands;    /* for the usage line */
 	const char *summary;     /* one line, for the list of commands */
 	const char *description; /* for its own --help */
+	gboolean waits;          /* for a job: takes --progress */
 	int (*run)(struct cli *cli, int argc, char **argv, GError **error);
+};
+
+enum cli_progress {
+	CLI_PROGRESS_BAR,
+	CLI_PROGRESS_LINES,
+	CLI_PROGRESS_JSON,
+	CLI_PROGRESS_NONE,
 };
 
 struct cli {
 	const struct command *command;
 	char *bus;
 	gboolean json;
+	enum cli_progress progress;  /* after cli_parse() */
 	GDBusConnection *connection; /* NULL before cli_manager() */
 };
 
 extern const struct command COMMAND_ACTIVATE, COMMAND_CANCEL, COMMAND_HEALTH, COMMAND_INSTALL,
-	COMMAND_MARK_BAD, COMMAND_MARK_GOOD, COMMAND_ROLLBACK, COMMAND_STATUS;
+	COMMAND_MARK_BAD, COMMAND_MARK_GOOD, COMMAND_REPAIR, COMMAND_ROLLBACK, COMMAND_STATUS,
+	COMMAND_VERIFY;
 
 /* Reads options (a table of GOption, or NULL) and leaves up to `operands_max` operands in argv,
  * from argv[1] on. FAULT_ARGUMENT. --help ends the program. */
@@ -37,4 +48,5 @@ gboolean cli_parse(struct cli *cli, const GOptionEntry *options, int operands_ma
 void cli_print_json(const char *schema, GVariant *members);
 
 /* Says what is wrong and what to do, and gives the exit status for it. */
+int cli_exit_status(fault why);
 int cli_report(const struct cli *cli, const GError *error);

@@ -180,5 +180,6 @@ const struct command COMMAND_HEALTH = {
 	.summary = "run the health checks, or show the last",
 	.description =
 		"Runs the health checks now, or shows what the last ones found that were acted on.",
+	.waits = TRUE,
 	.run = health_run,
 };

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
-#include <fcntl.h>
-#include <gio/gunixfdlist.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "amount.h"
+#include "bundlearg.h"
 #include "failure.h"
 #include "jobwait.h"
+#include "plantext.h"
 
 struct install {
+	const char *bundle;
+	gboolean plan;
 	gboolean force;
 	gboolean no_activate;
 	gboolean no_wait;
@@ -26,74 +26,60 @@ static GVariant *options_encode(const struct install *install)
 	return g_variant_builder_end(&builder);
 }
 
-/* Opened by the caller's own rights, so that the daemon cannot be made to read for somebody. */
-static int source_open(const char *source, GError **error)
+static char *descriptor_start(BusManager *manager, const struct install *install, GError **error)
 {
-	int fd;
-
-	if (strcmp(source, "-") == 0)
-		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-	else
-		fd = open(source, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		failure_set(error, FAULT_BUNDLE_READ, "%s: %s", source, g_strerror(errno));
-	return fd;
-}
-
-static char *install_descriptor(BusManager *manager, const struct install *install,
-				const char *source, GError **error)
-{
-	const int fd = source_open(source, error);
-	g_autoptr(GUnixFDList) fds = NULL;
+	g_autoptr(GUnixFDList) fds = bundlearg_open(install->bundle, error);
+	GVariant *options = options_encode(install);
 	GError *cause = NULL;
 	char *path = NULL;
 
-	if (fd < 0)
+	if (fds == NULL) {
+		g_variant_unref(g_variant_ref_sink(options));
 		return NULL;
-	fds = g_unix_fd_list_new_from_array(&fd, 1); /* takes over fd */
-	if (!bus_manager_call_install_sync(manager, g_variant_new_handle(0),
-					   options_encode(install), fds, &path, NULL, NULL, &cause))
+	}
+	if (install->plan)
+		bus_manager_call_plan_sync(manager, g_variant_new_handle(0), options, fds, &path,
+					   NULL, NULL, &cause);
+	else
+		bus_manager_call_install_sync(manager, g_variant_new_handle(0), options, fds, &path,
+					      NULL, NULL, &cause);
+	if (cause != NULL)
 		client_fail(error, cause);
 	return path;
 }
 
-static char *install_url(BusManager *manager, const struct install *install, const char *url,
-			 GError **error)
+static char *url_start(BusManager *manager, const struct install *install, GError **error)
 {
+	GVariant *options = options_encode(install);
 	GError *cause = NULL;
 	char *path = NULL;
 
-	if (!bus_manager_call_install_url_sync(manager, url, options_encode(install), &path, NULL,
-					       &cause))
+	if (install->plan)
+		bus_manager_call_plan_url_sync(manager, install->bundle, options, &path, NULL,
+					       &cause);
+	else
+		bus_manager_call_install_url_sync(manager, install->bundle, options, &path, NULL,
+						  &cause);
+	if (cause != NULL)
 		client_fail(error, cause);
 	return path;
-}
-
-static gboolean source_is_url(const char *source)
-{
-	return g_str_has_prefix(source, "http://") || g_str_has_prefix(source, "https://");
-}
-
-static char *size_of(GVariant *result, const char *name)
-{
-	guint64 size_bytes = 0;
-
-	g_variant_lookup(result, name, "t", &size_bytes);
-	return g_format_size_full(size_bytes, G_FORMAT_SIZE_IEC_UNITS);
 }
 
 static void result_print(GVariant *result, const struct install *install)
 {
-	g_autofree char *fetched = size_of(result, "fetched_bytes");
-	g_autofree char *copied = size_of(result, "copied_bytes");
-	g_autofree char *kept = size_of(result, "kept_bytes");
+	g_autofree char *fetched = amount_of(result, "fetched_bytes");
+	g_autofree char *copied = amount_of(result, "copied_bytes");
+	g_autofree char *made = amount_of(result, "made_bytes");
+	g_autofree char *kept = amount_of(result, "kept_bytes");
 	const char *slot = "?", *version = "?";
 
 	g_variant_lookup(result, "slot", "&s", &slot);
 	g_variant_lookup(result, "version", "&s", &version);
-	printf("Version %s is in slot %s: %s fetched, %s copied from the running slot, %s were "
-	       "there already.\n",
-	       version, slot, fetched, copied, kept);
+	printf("Version %s is in slot %s: %s fetched, %s copied from the running slot, ", version,
+	       slot, fetched, copied);
+	if (amount_get(result, "made_bytes") > 0)
+		printf("%s made by the delta, ", made);
+	printf("%s were there already.\n", kept);
 	if (install->no_activate)
 		printf("It does not boot before you say so: azupdate activate %s\n", slot);
 	else
@@ -111,6 +97,8 @@ static int install_finish(struct cli *cli, const struct install *install, const 
 	result = jobwait_result(outcome);
 	if (cli->json)
 		cli_print_json(AZUPDATE_SCHEMA_JOB, outcome);
+	else if (install->plan)
+		plantext_print(result, bundlearg_is_url(install->bundle));
 	else
 		result_print(result, install);
 	return AZUPDATE_EXIT_OK;
@@ -129,32 +117,42 @@ static int job_show(struct cli *cli, const char *path, GError **error)
 	return AZUPDATE_EXIT_OK;
 }
 
-static int install_run(struct cli *cli, int argc, char **argv, GError **error)
+static gboolean install_parse(struct cli *cli, struct install *install, int argc, char **argv,
+			      GError **error)
 {
-	struct install install = { FALSE };
 	const GOptionEntry options[] = {
-		{ "force", 0, 0, G_OPTION_ARG_NONE, &install.force,
+		{ "plan", 0, 0, G_OPTION_ARG_NONE, &install->plan,
+		  "tell what would come from where; write nothing", NULL },
+		{ "force", 0, 0, G_OPTION_ARG_NONE, &install->force,
 		  "also over the fallback, and what failed here before", NULL },
-		{ "no-activate", 0, 0, G_OPTION_ARG_NONE, &install.no_activate,
+		{ "no-activate", 0, 0, G_OPTION_ARG_NONE, &install->no_activate,
 		  "only stage it: the next boot stays what it is", NULL },
-		{ "no-wait", 0, 0, G_OPTION_ARG_NONE, &install.no_wait,
+		{ "no-wait", 0, 0, G_OPTION_ARG_NONE, &install->no_wait,
 		  "print the job and do not wait for it", NULL },
 		{ .long_name = NULL },
 	};
+
+	if (!cli_parse(cli, options, 1, &argc, &argv, error))
+		return FALSE;
+	if (argc < 2)
+		return failure_set(error, FAULT_ARGUMENT, "install: name a file, an address, or -");
+	install->bundle = argv[1];
+	return TRUE;
+}
+
+static int install_run(struct cli *cli, int argc, char **argv, GError **error)
+{
+	struct install install = { NULL };
 	g_autoptr(BusManager) manager = NULL;
 	g_autofree char *path = NULL;
 
-	if (!cli_parse(cli, options, 1, &argc, &argv, error))
+	if (!install_parse(cli, &install, argc, argv, error))
 		return AZUPDATE_EXIT_USAGE;
-	if (argc < 2) {
-		failure_set(error, FAULT_ARGUMENT, "install: name a file, an address, or -");
-		return AZUPDATE_EXIT_USAGE;
-	}
 	manager = client_manager_unread(cli, error);
 	if (manager == NULL)
 		return AZUPDATE_EXIT_FAILED;
-	path = source_is_url(argv[1]) ? install_url(manager, &install, argv[1], error)
-				      : install_descriptor(manager, &install, argv[1], error);
+	path = bundlearg_is_url(install.bundle) ? url_start(manager, &install, error)
+						: descriptor_start(manager, &install, error);
 	if (path == NULL)
 		return AZUPDATE_EXIT_FAILED;
 	return install.no_wait ? job_show(cli, path, error)
@@ -169,5 +167,6 @@ const struct command COMMAND_INSTALL = {
 		"Installs a bundle from a file, a web server, or standard input, and makes it the\n"
 		"next boot. The running system is not touched. Interrupting cancels; installing\n"
 		"again goes on where it stopped.",
+	.waits = TRUE,
 	.run = install_run,
 };

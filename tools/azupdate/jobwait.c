@@ -2,68 +2,21 @@
 #include "jobwait.h"
 
 #include <glib-unix.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "failure.h"
 #include "faulttext.h"
+#include "progress.h"
 
-enum { BAR_WIDTH = 28 };
+enum { BAR_INTERVAL_MS = 500 };
 
 struct wait {
 	const char *path;
 	BusJob *job;
 	GVariant *outcome; /* NULL before the job has ended */
 	GMainLoop *loop;
-	gboolean quiet;
-	gboolean terminal;
+	struct progress *progress;
 	gboolean interrupted;
-	char *step; /* the last one shown */
-	gint64 step_since_us;
 };
-
-static void bar_print(const struct wait *wait, guint64 done, guint64 total)
-{
-	const double part = (double)MIN(done, total) / (double)total;
-	const int filled = (int)(part * BAR_WIDTH);
-	const double seconds = (double)(g_get_monotonic_time() - wait->step_since_us) / 1e6;
-	g_autofree char *size = g_format_size_full(total, G_FORMAT_SIZE_IEC_UNITS);
-	g_autofree char *rate = g_format_size_full(
-		seconds < 0.5 ? 0 : (guint64)((double)done / seconds), G_FORMAT_SIZE_IEC_UNITS);
-	char bar[BAR_WIDTH + 1];
-
-	memset(bar, '.', BAR_WIDTH);
-	memset(bar, '#', (size_t)filled);
-	bar[BAR_WIDTH] = '\0';
-	fprintf(stderr, "\r%-12s [%s] %3d%% of %s", wait->step, bar, (int)(part * 100), size);
-	if (seconds >= 0.5)
-		fprintf(stderr, ", %s/s", rate);
-	fputs("\033[K", stderr);
-}
-
-static void step_begin(struct wait *wait, const char *step)
-{
-	if (wait->terminal && wait->step != NULL)
-		fputc('\n', stderr);
-	g_free(wait->step);
-	wait->step = g_strdup(step);
-	wait->step_since_us = g_get_monotonic_time();
-	fprintf(stderr, wait->terminal ? "%s" : "%s\n", step);
-}
-
-static void progress_print(struct wait *wait)
-{
-	const char *step = bus_job_get_step(wait->job);
-	const guint64 total = bus_job_get_total_bytes(wait->job);
-
-	if (wait->quiet || step == NULL || step[0] == '\0')
-		return;
-	if (g_strcmp0(step, wait->step) != 0)
-		step_begin(wait, step);
-	if (wait->terminal && total > 0)
-		bar_print(wait, bus_job_get_done_bytes(wait->job), total);
-}
 
 /* A daemon that is gone takes the properties with it: such a job has not ended. */
 static gboolean job_has_ended(BusJob *job)
@@ -85,7 +38,7 @@ static void properties_changed(GDBusProxy *proxy, GVariant *changed, GStrv inval
 {
 	struct wait *wait = user_data;
 
-	progress_print(wait);
+	progress_show(wait->progress, wait->job);
 	outcome_take(wait);
 	if (wait->outcome != NULL)
 		g_main_loop_quit(wait->loop);
@@ -112,25 +65,38 @@ static gboolean interrupt(gpointer user_data)
 	return G_SOURCE_CONTINUE;
 }
 
-static void wait_loop(struct wait *wait)
+/* A transfer that stands still is seen by the clock alone. */
+static gboolean bar_tick(gpointer user_data)
 {
+	struct wait *wait = user_data;
+
+	progress_tick(wait->progress, wait->job);
+	return G_SOURCE_CONTINUE;
+}
+
+static void wait_loop(struct wait *wait, enum cli_progress style)
+{
+	const guint tick = style == CLI_PROGRESS_BAR
+				   ? g_timeout_add(BAR_INTERVAL_MS, bar_tick, wait)
+				   : 0;
 	const guint sigint = g_unix_signal_add(SIGINT, interrupt, wait);
 	const guint sigterm = g_unix_signal_add(SIGTERM, interrupt, wait);
 
 	wait->loop = g_main_loop_new(NULL, FALSE);
 	g_signal_connect(wait->job, "g-properties-changed", G_CALLBACK(properties_changed), wait);
 	g_signal_connect(wait->job, "notify::g-name-owner", G_CALLBACK(owner_changed), wait);
-	progress_print(wait);
+	wait->progress = progress_new(style, wait->path);
+	progress_show(wait->progress, wait->job);
 	outcome_take(wait);
 	if (wait->outcome == NULL)
 		g_main_loop_run(wait->loop);
 	g_signal_handlers_disconnect_by_data(wait->job, wait);
-	if (wait->terminal && wait->step != NULL)
-		fputc('\n', stderr);
+	progress_free(wait->progress);
 	g_main_loop_unref(wait->loop);
 	g_source_remove(sigint);
 	g_source_remove(sigterm);
-	g_free(wait->step);
+	if (tick != 0)
+		g_source_remove(tick);
 }
 
 static gboolean outcome_check(GVariant *outcome, GError **error)
@@ -145,14 +111,13 @@ static gboolean outcome_check(GVariant *outcome, GError **error)
 
 gboolean jobwait_run(struct cli *cli, const char *path, GVariant **ret_outcome, GError **error)
 {
-	struct wait wait = { .quiet = cli->json, .terminal = isatty(STDERR_FILENO) == 1 };
+	struct wait wait = { .path = path };
 	g_autoptr(BusJob) job = client_job(cli, path, error);
 
 	if (job == NULL)
 		return FALSE;
 	wait.job = job;
-	wait.path = path;
-	wait_loop(&wait);
+	wait_loop(&wait, cli->progress);
 	if (wait.outcome != NULL) {
 		*ret_outcome = wait.outcome;
 		return outcome_check(wait.outcome, error);
@@ -185,6 +150,10 @@ GVariant *jobwait_encode(const char *path, BusJob *job)
 			      g_variant_new_uint64(bus_job_get_done_bytes(job)));
 	g_variant_builder_add(&builder, "{sv}", "total_bytes",
 			      g_variant_new_uint64(bus_job_get_total_bytes(job)));
+	g_variant_builder_add(&builder, "{sv}", "fetched_bytes",
+			      g_variant_new_uint64(bus_job_get_fetched_bytes(job)));
+	g_variant_builder_add(&builder, "{sv}", "fetch_bytes",
+			      g_variant_new_uint64(bus_job_get_fetch_bytes(job)));
 	g_variant_builder_add(&builder, "{sv}", "fault", g_variant_new_uint32(why));
 	g_variant_builder_add(&builder, "{sv}", "fault_name",
 			      g_variant_new_string(faulttext_find(why)->name));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Job waiting: follows a job to its end, with a progress bar on a terminal, one line per step
- * otherwise, nothing with --json. Interrupting cancels the job. */
+/* Job waiting: follows a job to its end and shows its progress, as --progress says. Interrupting
+ * cancels the job. */
 
 #include "client.h"
 

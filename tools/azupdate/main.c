@@ -9,15 +9,15 @@
 #include "failure.h"
 
 static const struct command *const COMMANDS[] = {
-	&COMMAND_STATUS, &COMMAND_INSTALL,   &COMMAND_ACTIVATE, &COMMAND_ROLLBACK,
-	&COMMAND_HEALTH, &COMMAND_MARK_GOOD, &COMMAND_MARK_BAD, &COMMAND_CANCEL,
+	&COMMAND_STATUS, &COMMAND_INSTALL, &COMMAND_ACTIVATE,  &COMMAND_ROLLBACK, &COMMAND_VERIFY,
+	&COMMAND_REPAIR, &COMMAND_HEALTH,  &COMMAND_MARK_GOOD, &COMMAND_MARK_BAD, &COMMAND_CANCEL,
 };
 
 static void usage_print(FILE *stream)
 {
 	fputs("Usage: azupdate COMMAND [OPTION...]\n\n", stream);
 	for (size_t i = 0; i < G_N_ELEMENTS(COMMANDS); i++)
-		fprintf(stream, "  %-10s %-14s %s\n", COMMANDS[i]->name, COMMANDS[i]->operands,
+		fprintf(stream, "  %-10s %-19s %s\n", COMMANDS[i]->name, COMMANDS[i]->operands,
 			COMMANDS[i]->summary);
 	fputs("\nEach command takes --json and --bus=BUS, and explains itself with --help.\n",
 	      stream);

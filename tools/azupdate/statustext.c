@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "amount.h"
 #include "faulttext.h"
 #include "status.h"
 #include "terminal.h"
@@ -208,6 +209,15 @@ static void failed_print(const struct status *status)
 	}
 }
 
+static void fetched_print(BusJob *job)
+{
+	g_autofree char *fetched = amount_text(bus_job_get_fetched_bytes(job));
+	g_autofree char *all = amount_text(bus_job_get_fetch_bytes(job));
+
+	if (bus_job_get_fetch_bytes(job) > 0)
+		printf(", %s of %s fetched", fetched, all);
+}
+
 static void job_print(BusJob *job)
 {
 	const guint64 total = bus_job_get_total_bytes(job);
@@ -223,6 +233,7 @@ static void job_print(BusJob *job)
 		printf(", %s", step);
 	if (total > 0)
 		printf(", %u%%", (unsigned)((double)done * 100 / (double)total));
+	fetched_print(job);
 	printf(" (azupdate cancel stops it)\n");
 }
 

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/* Converging with a delta: the tree comes out of the base's tree and out of the blocks that the
+ * delta's frames make, so the delta carries no hashes. A delta that does not give the signed root
+ * is no failure of the install: the full payload follows. */
+#include <string.h>
+
+#include "converge_private.h"
+#include "crypto.h"
+#include "deltaframe.h"
+#include "failure.h"
+#include "veritybuild.h"
+
+enum { BLOCK = CONVERGE_BLOCK, HASH = VERITREE_HASH_SIZE };
+
+static const struct bundle_section *delta_section(const struct converge *converge,
+						  enum bundle_kind kind)
+{
+	if (converge->bundle == NULL || converge->seed == NULL)
+		return NULL;
+	return bundle_find_delta(converge->bundle, converge->payload, kind,
+				 converge->seed->image->root_hash);
+}
+
+const struct deltaindex_run *converge_delta_run(const struct converge *converge, uint64_t block)
+{
+	const GArray *runs = converge->delta->runs;
+	guint low = 0;
+	guint high = runs->len;
+
+	while (high - low > 1) {
+		const guint middle = low + (high - low) / 2;
+
+		if (g_array_index(runs, struct deltaindex_run, middle).first_block <= block)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &g_array_index(runs, struct deltaindex_run, low);
+}
+
+/* The hashes of a window of the new image as far as they are known: of copies out of the base's
+ * tree, of what is to be made out of this work's own mark, else zeros. */
+struct outline {
+	struct converge *converge;
+	gboolean goes_on; /* a mark of the same root stands in the target */
+	uint8_t zero_hash[HASH];
+	uint8_t hashes[VERITREE_HASHES_PER_BLOCK * HASH]; /* one tree block */
+};
+
+static gboolean run_hashes(struct outline *outline, const struct deltaindex_run *run,
+			   const struct window *window, uint8_t *ret_hashes, GError **error)
+{
+	const struct converge *converge = outline->converge;
+	const struct window from = { run->from + (window->first - run->first_block),
+				     window->count };
+
+	switch (run->kind) {
+	case DELTAINDEX_COPY:
+		return converge_wanted(converge->seed, &from, ret_hashes, error);
+	case DELTAINDEX_ZERO:
+		for (uint64_t i = 0; i < window->count; i++)
+			memcpy(ret_hashes + i * HASH, outline->zero_hash, HASH);
+		return TRUE;
+	case DELTAINDEX_MADE:
+		memset(ret_hashes, 0, window->count * HASH);
+		return !outline->goes_on ||
+		       converge_wanted(&converge->target, window, ret_hashes, error);
+	case DELTAINDEX_KIND_COUNT:
+		break;
+	}
+	return TRUE;
+}
+
+static enum plan_origin origin_choose(const struct outline *outline, enum deltaindex_kind kind,
+				      uint64_t block, const uint8_t *hash)
+{
+	static const uint8_t NONE[HASH];
+	const struct converge *converge = outline->converge;
+
+	if (kind == DELTAINDEX_ZERO)
+		return PLAN_ZERO;
+	if (kind == DELTAINDEX_MADE)
+		return memcmp(hash, NONE, HASH) == 0 ? PLAN_MAKE : PLAN_KEEP;
+	if (outline->goes_on ||
+	    (converge->old_keys != NULL && seed_has(converge->old_keys, hash, block)))
+		return PLAN_KEEP;
+	return PLAN_COPY;
+}
+
+/* One tree block's worth of hashes, and the origins of its blocks. */
+static gboolean outline_block(struct outline *outline, uint64_t first, uint64_t count,
+			      GError **error)
+{
+	struct converge *converge = outline->converge;
+
+	memset(outline->hashes, 0, sizeof outline->hashes);
+	for (uint64_t done = 0; done < count;) {
+		const struct deltaindex_run *run = converge_delta_run(converge, first + done);
+		const uint64_t left = run->first_block + run->block_count - (first + done);
+		const struct window window = { first + done, MIN(left, count - done) };
+		uint8_t *hashes = outline->hashes + done * HASH;
+
+		if (!run_hashes(outline, run, &window, hashes, error))
+			return FALSE;
+		for (uint64_t i = 0; i < window.count; i++)
+			plan_set(converge->plan, window.first + i,
+				 origin_choose(outline, run->kind, window.first + i,
+					       hashes + i * HASH));
+		done += window.count;
+	}
+	return TRUE;
+}
+
+/* Plans, and with `write` makes the target's leaf level what is known of it. */
+static gboolean outline_all(struct converge *converge, gboolean write, GError **error)
+{
+	const struct veritree *tree = &converge->target.tree;
+	g_autoptr(CryptoHasher)
+		hasher = crypto_hasher_new(converge->target.image->superblock.salt,
+					   converge->target.image->superblock.salt_size);
+	struct outline outline = { .converge = converge, .goes_on = converge_is_marked(converge) };
+	static const uint8_t ZERO[BLOCK];
+
+	crypto_hash(hasher, ZERO, BLOCK, outline.zero_hash);
+	for (uint64_t first = 0; first < tree->data_blocks; first += VERITREE_HASHES_PER_BLOCK) {
+		const uint64_t count = MIN(VERITREE_HASHES_PER_BLOCK, tree->data_blocks - first);
+
+		if (!outline_block(&outline, first, count, error) ||
+		    (write && tree->level_count > 0 &&
+		     !converge_tree_write(converge, veritree_hash_block(tree, 0, first),
+					  outline.hashes, error)))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+/* The delta can be of use: its base is the seed, whole in its tree, and its result the target. */
+static gboolean delta_check(struct converge *converge, GError **error)
+{
+	const struct deltaindex *delta = converge->delta;
+	const struct bundle_section *frames = delta_section(converge, BUNDLE_DELTA_FRAMES);
+
+	if (frames == NULL || delta->new_blocks != converge->target.tree.data_blocks ||
+	    delta->base_blocks != converge->seed->tree.data_blocks ||
+	    deltaindex_frames_size(delta) != frames->size_bytes)
+		return failure_set(error, FAULT_DELTA_INDEX,
+				   "the delta of %s is not one of the images that it names",
+				   converge->payload);
+	if (!converge_root_holds(converge->seed))
+		return failure_set(error, FAULT_DELTA_BASE,
+				   "the tree of %s, the delta's base, is damaged",
+				   converge->seed->disk->name);
+	return TRUE;
+}
+
+static void delta_drop(struct converge *converge)
+{
+	g_clear_pointer(&converge->delta, deltaindex_free);
+	g_clear_pointer(&converge->plan, plan_free);
+}
+
+/* What speaks against this delta only. All else would meet the full payload too. */
+static gboolean is_soft(const struct converge *converge, const GError *why)
+{
+	static const fault SOFT[] = { FAULT_DELTA_INDEX,     FAULT_DELTA_FRAME,  FAULT_DELTA_BASE,
+				      FAULT_BUNDLE_CHECKSUM, FAULT_BUNDLE_RANGE, FAULT_DISK_READ };
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(SOFT); i++)
+		if (failure_code(why) == SOFT[i])
+			return bundle_is_full(converge->bundle, converge->payload);
+	return FALSE;
+}
+
+static gboolean delta_give_up(struct converge *converge, GError *why, GError **error)
+{
+	delta_drop(converge);
+	if (!is_soft(converge, why)) {
+		g_propagate_error(error, why);
+		return FALSE;
+	}
+	converge->delta_failure = why;
+	return TRUE;
+}
+
+static gboolean delta_read(struct converge *converge, const struct bundle_section *section,
+			   GError **error)
+{
+	const struct source_range range = { section->offset, section->size_bytes };
+	g_autoptr(GBytes) bytes = NULL;
+
+	source_schedule(converge->bundle->source, &range, 1);
+	bytes = bundle_section_read(converge->bundle, section, error);
+	return bytes != NULL &&
+	       deltaindex_decode(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes),
+				 &converge->delta, error) &&
+	       delta_check(converge, error);
+}
+
+gboolean converge_delta_index(struct converge *converge, GError **error)
+{
+	const struct bundle_section *section = delta_section(converge, BUNDLE_DELTA_INDEX);
+	GError *why = NULL;
+
+	if (section == NULL)
+		return TRUE;
+	if (!delta_read(converge, section, &why))
+		return delta_give_up(converge, why, error);
+	converge->plan = plan_new(converge->target.tree.data_blocks);
+	if (!outline_all(converge, FALSE, &why))
+		return delta_give_up(converge, why, error);
+	plan_close_delta(converge->plan, converge->delta,
+			 delta_section(converge, BUNDLE_DELTA_FRAMES)->offset);
+	return TRUE;
+}
+
+static gboolean base_read(gpointer user_data, uint64_t offset, uint8_t *bytes, size_t size_bytes,
+			  GError **error)
+{
+	const struct converge_place *seed = user_data;
+
+	return disk_read(seed->disk, seed->offset + offset, bytes, size_bytes, error);
+}
+
+/* Hands the blocks that a frame made to the workers, run by run. */
+static gboolean output_push(struct effort *effort, const struct deltaindex_frame *frame,
+			    const uint8_t *blocks, GError **error)
+{
+	const GArray *outputs = effort->converge->delta->outputs;
+
+	for (uint32_t i = 0; i < frame->output_count; i++) {
+		const struct deltaindex_output *output = &g_array_index(
+			outputs, struct deltaindex_output, frame->first_output + i);
+
+		for (uint64_t done = 0; done < output->block_count; done += CONVERGE_WINDOW) {
+			struct job *job = g_new0(struct job, 1);
+
+			job->kind = JOB_MADE;
+			job->window.first = output->first_block + done;
+			job->window.count = MIN(CONVERGE_WINDOW, output->block_count - done);
+			job->bytes = blocks;
+			blocks += job->window.count * BLOCK;
+			if (!effort_push(effort, job, error))
+				return FALSE;
+		}
+	}
+	return TRUE;
+}
+
+static gboolean frame_make(struct effort *effort, const struct deltaindex_frame *frame,
+			   uint64_t offset, GError **error)
+{
+	struct converge *converge = effort->converge;
+	const struct deltaframe_base base = {
+		.read = base_read,
+		.user_data = (gpointer)converge->seed,
+		.size_bytes = converge->seed->tree.data_blocks * BLOCK,
+	};
+	const size_t size_bytes = (size_t)frame->block_count * BLOCK;
+	g_autofree uint8_t *stored = g_malloc(frame->stored_size);
+	g_autofree uint8_t *blocks = NULL;
+	gboolean done;
+
+	if (!source_read(converge->bundle->source, offset + frame->offset, stored,
+			 frame->stored_size, error))
+		return FALSE;
+	blocks = g_malloc(size_bytes);
+	if (!deltaframe_apply(stored, frame->stored_size, &base, blocks, size_bytes, error))
+		return FALSE;
+	/* The workers borrow the blocks: whatever happens, wait for them. */
+	done = output_push(effort, frame, blocks, error);
+	return crew_drain(effort->crew, done ? error : NULL) && done;
+}
+
+static gboolean frames_make(struct effort *effort, GError **error)
+{
+	struct converge *converge = effort->converge;
+	const uint64_t offset = delta_section(converge, BUNDLE_DELTA_FRAMES)->offset;
+	uint64_t made = 0;
+
+	plan_close_delta(converge->plan, converge->delta, offset); /* without what was kept */
+	converge_schedule(converge);
+	for (guint i = 0; i < converge->delta->frames->len; i++) {
+		const struct deltaindex_frame *frame = &g_array_index(converge->delta->frames,
+								      struct deltaindex_frame, i);
+
+		if (plan_wants(converge->plan, converge->delta, frame) &&
+		    !frame_make(effort, frame, offset, error))
+			return FALSE;
+		made += frame->block_count;
+		if (!converge_step(converge, "make", made, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean tree_finish(struct converge *converge, GError **error)
+{
+	gboolean holds;
+
+	if (!converge_tree_build(converge, &holds, error))
+		return FALSE;
+	if (!holds)
+		return failure_set(error, FAULT_DELTA_FRAME,
+				   "the delta of %s does not give its signed root hash",
+				   converge->payload);
+	return TRUE;
+}
+
+/* The mark is put up when the leaf level is this work's, and says so to whoever goes on later. */
+static gboolean delta_work(struct converge *converge, GError **error)
+{
+	g_autoptr(Effort) effort = NULL;
+
+	if (!outline_all(converge, TRUE, error) || !disk_flush(converge->target.disk, error) ||
+	    !converge_mark(converge, TRUE, error))
+		return FALSE;
+	effort = effort_new(converge, FALSE);
+	if (!effort_local(effort, "copy", error) || !crew_drain(effort->crew, error))
+		return FALSE;
+	if (effort->missing > 0)
+		return failure_set(error, FAULT_DELTA_BASE,
+				   "%" G_GUINT64_FORMAT
+				   " blocks of %s, the delta's base, are damaged",
+				   effort->missing, converge->seed->disk->name);
+	return frames_make(effort, error) && effort_drain(effort, error) &&
+	       tree_finish(converge, error);
+}
+
+gboolean converge_delta_apply(struct converge *converge, GError **error)
+{
+	GError *why = NULL;
+
+	if (converge->delta == NULL)
+		return TRUE;
+	if (!delta_work(converge, &why))
+		return delta_give_up(converge, why, error);
+	converge->is_right = TRUE;
+	return TRUE;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Parallel: does independent pieces of work on all cores, for programs that build. */
+
+#include <glib.h>
+
+/* Does piece `index`; `thread` counts the threads from 0, for buffers of their own. */
+typedef void (*parallel_work)(gpointer user_data, unsigned thread, unsigned index);
+
+unsigned parallel_threads(void); /* how many it uses: one per core, at most 16 */
+
+/* Returns when all of `count` pieces are done. */
+void parallel_each(unsigned count, parallel_work work, gpointer user_data);

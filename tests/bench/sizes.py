@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+"""Part "sizes" of the benchmark: bytes, requests, time and memory of each tool on each pair."""
+import dataclasses
+import pathlib
+import shutil
+import sys
+import traceback
+
+import ours
+import pairs as releases
+import rauc
+import rivals
+from measure import Cost, Failed, run
+
+# Which tools are tried on which kind of image, the slow ones last. Every tool's whole is root and UKI.
+PLAN = {
+    "uki": ["casync", "zsync", "zstd -9 --patch-from", "full zstd -9", "xdelta3",
+            "zstd -19 --patch-from, tuned", "bsdiff"],
+    "uki-zst": ["casync", "zstd -9 --patch-from", "bsdiff"],
+    "squashfs": ["casync", "zstd -9 --patch-from", "full zstd -9"],
+    "ext4": ["casync", "zstd -9 --patch-from"],
+    "erofs": ["casync", "zsync", "zstd -9 --patch-from", "full zstd -9", "xdelta3",
+              "zstd -19 --patch-from, tuned", "bsdiff"],
+}
+SLOW = {"zstd -19 --patch-from, tuned", "bsdiff"}
+ROOTS = ["erofs", "ext4"]
+IMAGE_DELTA = "azupdate delta, image alone"
+RAUC_ROOTS = ["erofs", "ext4", "squashfs"]
+
+
+@dataclasses.dataclass
+class Release:
+    """What a server offers of one release."""
+    root: pathlib.Path
+    bundle: pathlib.Path
+    cost: Cost
+
+
+class Sizes:
+    def __init__(self, results, folder, work, programs):
+        """folder: where the pairs are; work: for what comes and goes."""
+        self.results, self.folder, self.work, self.programs = results, folder, work, programs
+
+    def image(self, pair, role, kind):
+        return self.folder / pair / f"{role}.{kind}"
+
+    def put(self, pair, image, tool, values):
+        self.results.put({"part": "sizes", "pair": pair, "image": image, "tool": tool}, values)
+        what = f"{values['bytes']:>12} bytes" if "bytes" in values else next(iter(values.values()))
+        print(f"{pair} {image:9} {tool:30} {what}", flush=True)
+
+    def done(self, pair, image, tool):
+        return self.results.find(part="sizes", pair=pair, image=image, tool=tool)
+
+    def scratch(self):
+        at = self.work / "scratch"
+        shutil.rmtree(at, ignore_errors=True)
+        at.mkdir(parents=True)
+        return at
+
+    def attempt(self, pair, image, tool, act):
+        """One tool; a failure is a result too, so that the others are still measured."""
+        if self.done(pair, image, tool):
+            return
+        try:
+            for name, values in act():
+                self.put(pair, image, name, values)
+        except (Failed, OSError) as why:
+            traceback.print_exc(file=sys.stderr)
+            self.put(pair, image, tool, {"failed": str(why).splitlines()[0]})
+        finally:
+            shutil.rmtree(self.work / "scratch", ignore_errors=True)
+
+    # The tools for images.
+
+    def image_tool(self, pair, kind, tool):
+        old, new = (self.image(pair, role, kind) for role in ("old", "new"))
+        job = rivals.Job(old, new, self.scratch(), self.work)
+        yield tool, rivals.IMAGE_TOOLS[tool](job)
+
+    def image_tools(self, pairs, slow):
+        for kind, tools in PLAN.items():
+            for tool in tools:
+                for pair in pairs:
+                    if (tool in SLOW) == slow:
+                        self.attempt(pair, kind, tool, lambda: self.image_tool(pair, kind, tool))
+
+    # Trees.
+
+    def ostree(self, pair):
+        names = releases.RELEASES[pair]
+        old, new = (self.folder / "release" / name / "root" for name in names)
+        job = rivals.Job(old, new, self.scratch(), self.work)
+        yield from rivals.ostree(job, self.image(pair, "old", "uki"), self.image(pair, "new", "uki"))
+
+    # RAUC.
+
+    def rauc(self, pairs):
+        for kind in RAUC_ROOTS:
+            made = []
+
+            def act(pair):
+                if not made:
+                    made.append(rauc.Adaptive(self.work / "rauc", {
+                        "rootfs": self.image(pair, "new", kind), "boot": self.image(pair, "new", "uki")}))
+                root = made[0].update("rootfs", self.image(pair, "old", kind))
+                boot = made[0].update("boot", self.image(pair, "old", "uki"))
+                yield "RAUC adaptive", {**root, "bytes": root["bytes"] + boot["bytes"],
+                                        "requests": root["requests"] + boot["requests"]}
+            for pair in pairs:
+                self.attempt(pair, f"{kind}+uki", "RAUC adaptive", lambda: act(pair))
+            shutil.rmtree(self.work / "rauc", ignore_errors=True)
+
+    # Ours.
+
+    def release(self, publisher, name, kind, version):
+        """The bundle of a release: made once for all pairs."""
+        root, source = self.folder / "release" / f"{name}.{kind}", self.folder / "release" / name
+        uki, bundle = publisher.at / f"{name}-{kind}.uki", publisher.at / f"{name}-{kind}.azb"
+        if (publisher.at, name, kind) not in self.costs:
+            publisher.uki(root, source, uki, kind)
+            self.costs[publisher.at, name, kind] = publisher.bundle(version, root, uki, bundle, kind)
+        return Release(root, bundle, self.costs[publisher.at, name, kind])
+
+    costs = {}
+
+    def image_delta(self, pair, kind):
+        old, new = (self.image(pair, role, kind) for role in ("old", "new"))
+        yield IMAGE_DELTA, ours.image_delta(self.programs, rivals.Job(old, new, self.scratch()))
+
+    def ours(self, pair, kind):
+        publisher = ours.Publisher(self.programs, self.work / "publisher")
+        old, new = (self.release(publisher, name, kind, version)
+                    for version, name in enumerate(releases.RELEASES[pair], 1))
+        yield from ours.sizes(publisher, old, new, self.scratch(), kind)
+
+    def run(self, pairs, quick=False):
+        for kind in ROOTS:
+            for pair in pairs:
+                self.attempt(pair, f"{kind}+uki", "azupdate delta", lambda: self.ours(pair, kind))
+        for kind in ["uki", "uki-zst", *ROOTS]:
+            for pair in pairs:
+                self.attempt(pair, kind, IMAGE_DELTA, lambda: self.image_delta(pair, kind))
+        for pair in pairs:
+            self.attempt(pair, "tree+uki", "ostree static delta", lambda: self.ostree(pair))
+        self.image_tools(pairs, False)
+        self.rauc(pairs)
+        self.image_tools(pairs, True)
+
+
+def versions():
+    """What was measured, for the table's foot."""
+    packages = ["rauc", "casync", "zsync", "ostree", "xdelta3", "bsdiff", "zstd", "erofs-utils", "e2fsprogs",
+                "squashfs-tools", "nginx-light"]
+    return run("dpkg-query", "-W", "-f", "${Package} ${Version}\n", *packages).splitlines()

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Payloads of a full bundle, read to their last block, each block checked. */
+
+#include <stdio.h>
+
+#include "bundle.h"
+
+/* FAULT_BUNDLE_READ names the file. */
+struct source *payload_source(const char *path, GError **error);
+
+/* Reads all blocks of a payload ("root", "uki"); writes them to `to`, unless that is NULL. */
+gboolean payload_walk(const struct bundle *bundle, const char *name, FILE *to, GError **error);
+
+/* The image in the manifest. */
+const struct manifest_image *payload_image(const struct bundle *bundle, const char *name);
