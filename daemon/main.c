@@ -11,6 +11,7 @@
 #include "busfault.h"
 #include "failure.h"
 #include "idle.h"
+#include "memory.h"
 #include "server.h"
 
 enum { EXIT_USAGE = 2 };
@@ -136,6 +137,7 @@ int main(int argc, char **argv)
 
 	setlocale(LC_ALL, "C.UTF-8");
 	umask(022);
+	memory_return_large();
 	busfault_register();
 	if (!arguments_parse(&argc, &argv, &arguments, &error)) {
 		status = EXIT_USAGE;

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "failure.h"
 #include "machine.h"
+#include "memory.h"
 
 static gboolean install(const char *config_path, int fd, const char *url, GError **error)
 {
@@ -34,6 +35,7 @@ int main(int argc, char **argv)
 	const char *url;
 	int fd = -1;
 
+	memory_return_large();
 	if (argc != 3)
 		return 2;
 	url = g_str_has_prefix(argv[2], "http://") ? argv[2] : NULL;

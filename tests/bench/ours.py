@@ -86,6 +86,12 @@ class Device:
             run("fallocate", "-p", "-o", start, "-l", size, self.at / "disk")
         self.boot_from_a(running)
 
+    def forget_a(self):
+        """Nothing is left to copy from; the record still names the slot, whose release cannot be read."""
+        for name in ("boot_a", "root_a"):
+            start, size = self.parts[name]
+            run("fallocate", "-p", "-o", start, "-l", size, self.at / "disk")
+
     def boot_from_a(self, running):
         boot = self.at / "run" / "boot.json"
         boot.unlink(missing_ok=True)
@@ -122,15 +128,17 @@ def fetch(device, bundle, root, *, running, note):
         counted, apply = device.install(f"{web.url}/{bundle.name}")
         requests, size = web.counted()
     device.check(root)
-    if running and counted["copied"] + counted["made"] == 0:
-        raise Failed("the running slot was no seed")
+    if running != (counted["copied"] + counted["made"] > 0):
+        raise Failed("the running slot was no seed" if running else "the device was not empty")
     return lambda make: row(size, requests, make, apply, note)
 
 
 def sizes(publisher, old, new, work, kind):
     """Yields (tool, row) of updating a release to another: (root image, UKI, bundle, cost) each."""
     device = Device(publisher, work / "device", old.bundle)
+    device.forget_a()
     yield "azupdate full", fetch(device, new.bundle, new.root, running=False, note="empty device")(new.cost)
+    device = Device(publisher, work / "device", old.bundle)
     yield "azupdate any-to-any", fetch(device, new.bundle, new.root, running=True,
                                        note="by comparing trees, without a delta")(new.cost)
     delta = work / f"delta-{kind}.azb"
