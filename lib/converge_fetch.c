@@ -67,14 +67,14 @@ static gboolean is_in_range(struct fetch *fetch, const struct frame_entry *entry
 static gboolean entries_push(struct fetch *fetch, GError **error)
 {
 	struct effort *effort = fetch->effort;
-	const struct frame_entry *first = &g_array_index(fetch->entries, struct frame_entry, 0);
-	const struct frame_entry *last = &g_array_index(fetch->entries, struct frame_entry,
-							fetch->entries->len - 1);
+	const struct frame_entry *first, *last;
 	g_autofree uint8_t *stored = NULL;
 	struct job *job;
 
 	if (fetch->entries->len == 0)
 		return TRUE;
+	first = &g_array_index(fetch->entries, struct frame_entry, 0);
+	last = first + (fetch->entries->len - 1);
 	stored = g_malloc(fetch->stored_bytes);
 	if (!source_read(effort->converge->bundle->source, fetch->start + first->offset, stored,
 			 fetch->stored_bytes, error))
