@@ -177,10 +177,10 @@ class Agent:
         self._path = path
         self._socket = None
         self._buffer = b""
-        self._owed = 0  # answers that are still to come; more than one after a command took too long
+        self._count = 0  # of commands; each answer repeats its own
 
     def connect(self):
-        self._owed = 0
+        self._buffer = b""
         self._socket = socket.socket(socket.AF_UNIX)
         _wait_until(lambda: _connects(self._socket, self._path), 10, "the agent's socket")
 
@@ -210,7 +210,6 @@ class Agent:
             boot_id = line[5:].strip()
             if not self.boot_ids or boot_id != self.boot_ids[-1]:
                 self.boot_ids.append(boot_id)
-                self._owed = 0
                 raise MachineError("the guest rebooted during the command")
             line = self._line(deadline)
         return line
@@ -221,20 +220,19 @@ class Agent:
             line = self._line(deadline)
             if line.startswith("ready"):
                 self.boot_ids.append(line[5:].strip())
-                self._owed = 0
-            else:
-                self._owed = max(0, self._owed - 1)
         return self.boot_ids[-1]
 
     def run(self, command, deadline):
+        """Answers to earlier commands are passed over: one may come after its time was over, or after a
+        reboot that the command was sent into and that the next boot's agent found waiting."""
+        self._count += 1
+        mark = f"answer {self._count}\n"
         self._socket.settimeout(max(0.01, deadline - time.monotonic()))
-        self._socket.sendall(base64.b64encode(command.encode()) + b"\n")
-        self._owed += 1
-        while self._owed > 0:  # the last is ours
-            line = self._next(deadline)
-            self._owed -= 1
-        status, _, output = line.partition(" ")
-        return int(status), base64.b64decode(output).decode(errors="replace")
+        self._socket.sendall(base64.b64encode(f"echo {mark}{command}".encode()) + b"\n")
+        while True:
+            status, output = _answer(self._next(deadline))
+            if output.startswith(mark):
+                return int(status), output[len(mark):]
 
 
 class Machine:
@@ -444,6 +442,15 @@ class Machine:
                 "-chardev", f"socket,id=agent,path={self._path('agent.sock')},server=on,wait=off",
                 "-device", f"virtserialport,chardev=agent,name={TEST_PORT}",
                 "-qmp", f"unix:{self._path('qmp.sock')},server=on,wait=off", *self.extra]
+
+
+def _answer(line):
+    """(status, output); of the tail of an answer that was cut off there is no output."""
+    status, _, output = line.partition(" ")
+    try:
+        return status, base64.b64decode(output).decode(errors="replace")
+    except ValueError:
+        return status, ""
 
 
 def _connects(connection, path):
