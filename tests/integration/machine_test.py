@@ -298,6 +298,10 @@ def test_url():
         server.shutdown()
 
 
+# What a server may have sent already when it is asked for less, in bytes: the client's first guess.
+SENT_AHEAD_MAX = 65536
+
+
 class Slow(Ranges):
     """Slow enough for progress to be seen."""
 
@@ -318,7 +322,8 @@ def test_progress():
         expect_equal((job["fetched_bytes"], job["fetch_bytes"]), (result["fetched_bytes"],) * 2)
         # What the server had sent already when it was asked for less counts as well.
         for line in known:
-            expect(0 <= result["fetched_bytes"] - line["fetch_bytes"] < 65536, f"{line}: {result}")
+            expect(0 <= result["fetched_bytes"] - line["fetch_bytes"] < SENT_AHEAD_MAX,
+                   f"{line}: {result}")
 
 
 def test_plan():
@@ -337,7 +342,9 @@ def test_plan():
                              ("keep", "zero", "copy", "make", "decode")), len(MAKER.image))
             expect(40960 <= root["decode_bytes"] < 1 << 20 and root["requests"] > 0, root)
             done = machine.json("install", "--no-activate", bundle)["result"]
-            expect_equal(done["fetched_bytes"], plan["fetch_bytes"])
+            # How much a server has sent of the head when it is told that this is enough is chance.
+            slack = SENT_AHEAD_MAX if bundle == url else 0
+            expect(abs(done["fetched_bytes"] - plan["fetch_bytes"]) <= slack, f"{done}: {plan}")
             expect(done["fetched_bytes"] >= uki["frame_bytes"] + root["frame_bytes"] > 0, done)
             expect_equal(done["copied_bytes"], uki["copy_bytes"] + root["copy_bytes"])
             again = machine.json("install", "--plan", bundle)["result"]["payloads"][1]
