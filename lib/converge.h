@@ -60,6 +60,7 @@ struct converge {
 	struct converge_place target;
 	const struct converge_place *seed; /* the other slot's; NULL: none */
 	const struct converge_place *old;  /* what the target held before; NULL: unknown */
+	const struct converge *companion;  /* made before: a delta may refer to it; NULL: none */
 	const struct bundle *bundle;       /* NULL: none */
 	const char *payload;               /* its name in the bundle */
 	gboolean plan_only;

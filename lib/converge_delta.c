@@ -142,6 +142,9 @@ static gboolean delta_check(struct converge *converge, GError **error)
 
 	if (frames == NULL || delta->new_blocks != converge->target.tree.data_blocks ||
 	    delta->base_blocks != converge->seed->tree.data_blocks ||
+	    (delta->companion_blocks > 0 &&
+	     (converge->companion == NULL ||
+	      delta->companion_blocks != converge->companion->target.tree.data_blocks)) ||
 	    deltaindex_frames_size(delta) != frames->size_bytes)
 		return failure_set(error, FAULT_DELTA_INDEX,
 				   "the delta of %s is not one of the images that it names",
@@ -216,9 +219,17 @@ gboolean converge_delta_index(struct converge *converge, GError **error)
 static gboolean base_read(gpointer user_data, uint64_t offset, uint8_t *bytes, size_t size_bytes,
 			  GError **error)
 {
-	const struct converge_place *seed = user_data;
+	const struct converge *converge = user_data;
+	const struct converge_place *seed = converge->seed;
+	const uint64_t border = seed->tree.data_blocks * BLOCK;
+	const size_t first = offset < border ? (size_t)MIN(size_bytes, border - offset) : 0;
 
-	return disk_read(seed->disk, seed->offset + offset, bytes, size_bytes, error);
+	if (first > 0 && !disk_read(seed->disk, seed->offset + offset, bytes, first, error))
+		return FALSE;
+	return first == size_bytes ||
+	       disk_read(converge->companion->target.disk,
+			 converge->companion->target.offset + (offset + first - border),
+			 bytes + first, size_bytes - first, error);
 }
 
 /* Hands the blocks that a frame made to the workers, run by run. */
@@ -252,8 +263,10 @@ static gboolean frame_make(struct effort *effort, const struct deltaindex_frame 
 	struct converge *converge = effort->converge;
 	const struct deltaframe_base base = {
 		.read = base_read,
-		.user_data = (gpointer)converge->seed,
-		.size_bytes = converge->seed->tree.data_blocks * BLOCK,
+		.user_data = converge,
+		.size_bytes = (converge->seed->tree.data_blocks +
+			       converge->delta->companion_blocks) *
+			      BLOCK,
 	};
 	const size_t size_bytes = (size_t)frame->block_count * BLOCK;
 	g_autofree uint8_t *stored = g_malloc(frame->stored_size);
@@ -311,6 +324,10 @@ static gboolean delta_work(struct converge *converge, GError **error)
 {
 	g_autoptr(Effort) effort = NULL;
 
+	if (converge->delta->companion_blocks > 0 && !converge->companion->is_right)
+		return failure_set(error, FAULT_DELTA_BASE,
+				   "the delta of %s needs the new %s, which no delta gave",
+				   converge->payload, converge->companion->payload);
 	if (!outline_all(converge, TRUE, error) || !disk_flush(converge->target.disk, error) ||
 	    !converge_mark(converge, TRUE, error))
 		return FALSE;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "deltacompanion.h"
 #include "deltaframe.h"
 #include "deltaplan.h"
 #include "failure.h"
@@ -21,9 +22,9 @@ struct building {
 static gboolean base_read(void *user_data, uint64_t offset, uint8_t *ret_bytes, size_t size_bytes,
 			  GError **error)
 {
-	const struct deltascan_image *image = user_data;
+	const struct deltacontent *base = user_data;
 
-	memcpy(ret_bytes, image->bytes + offset, size_bytes);
+	memcpy(ret_bytes, deltacontent_bytes(base, offset), size_bytes);
 	return TRUE;
 }
 
@@ -31,8 +32,8 @@ static gboolean base_read(void *user_data, uint64_t offset, uint8_t *ret_bytes, 
 static gboolean frame_check(const struct building *building, unsigned number,
 			    const GByteArray *stored)
 {
-	struct deltascan_image image = building->images.base->image;
-	const struct deltaframe_base base = { base_read, &image, image.size_bytes };
+	struct deltacontent *images = (struct deltacontent *)building->images.base;
+	const struct deltaframe_base base = { base_read, images, deltacompanion_end(images) };
 	const GArray *blocks =
 		g_array_index(building->images.form->frames, struct deltaform_frame, number).blocks;
 	const size_t size = (size_t)blocks->len * BLOCK;
@@ -132,6 +133,9 @@ static gboolean result_write(const struct building *building, const GArray *runs
 	g_autoptr(Deltaindex) again = NULL;
 	g_autoptr(GByteArray) encoded = NULL;
 
+	if (building->images.base->companion != NULL)
+		index->companion_blocks = (uint32_t)deltascan_blocks(
+			&building->images.base->companion->image);
 	g_array_append_vals(index->runs, runs->data, runs->len);
 	for (guint i = 0; i < building->stored->len; i++) {
 		const GByteArray *stored = g_ptr_array_index(building->stored, i);
@@ -192,6 +196,9 @@ gboolean deltabuild_make(const struct deltabuild_options *options, GByteArray *r
 		return FALSE;
 	deltascan_runs(&base->image, &new_content->image, SHORT_BLOCKS, runs);
 	deltacontent_split(base, NULL);
+	if (options->companion_path != NULL &&
+	    !deltacompanion_add(base, options->companion_path, error))
+		return FALSE;
 	deltacontent_split(new_content, runs);
 	pairs = deltapair_all(base, new_content, runs, jobs);
 	deltaform_init(&form, new_content, pairs, runs);

@@ -9,8 +9,10 @@
 struct deltabuild_options {
 	const char *old_path;
 	const char *new_path;
-	unsigned jobs;    /* threads; 0: one for each processor */
-	gboolean try_all; /* slower packers too */
+	const char
+		*companion_path; /* what a device makes of the new release before; NULL: nothing */
+	unsigned jobs;           /* threads; 0: one for each processor */
+	gboolean try_all;        /* slower packers too */
 };
 
 struct deltabuild_report {

@@ -62,6 +62,7 @@ void deltacontent_free(struct deltacontent *content)
 	g_clear_pointer(&content->objects, g_ptr_array_unref);
 	g_clear_pointer(&content->segments, g_array_unref);
 	g_clear_pointer(&content->names, g_hash_table_unref);
+	g_clear_pointer(&content->companion, deltacontent_free);
 	g_free(content);
 }
 
@@ -75,7 +76,7 @@ static struct deltacontent_object *object_at(const struct deltacontent *content,
 	return g_ptr_array_index(content->objects, object);
 }
 
-static struct deltacontent_object *object_new(struct deltacontent *content, const char *path)
+struct deltacontent_object *deltacontent_object_add(struct deltacontent *content, const char *path)
 {
 	struct deltacontent_object *object = g_new0(struct deltacontent_object, 1);
 
@@ -173,7 +174,7 @@ static void files_add(struct deltacontent *content)
 		path_spell(file->path, spellings);
 		for (unsigned j = 0; j < SPELLINGS; j++)
 			name_add(content, spellings[j], content->objects->len);
-		object_new(content, file->path);
+		deltacontent_object_add(content, file->path);
 	}
 }
 
@@ -202,7 +203,7 @@ static void rest_add(struct splitting *splitting, uint64_t offset, uint64_t size
 
 	if (splitting->rest == NULL || splitting->rest->size_bytes > REST_SIZE_MAX) {
 		splitting->rest_number = splitting->content->objects->len;
-		splitting->rest = object_new(splitting->content, "");
+		splitting->rest = deltacontent_object_add(splitting->content, "");
 	}
 	segment.object = splitting->rest_number;
 	segment.at = splitting->rest->size_bytes;
@@ -335,7 +336,7 @@ GByteArray *deltacontent_object_read(const struct deltacontent *content, uint32_
 		const struct deltacontent_extent *extent = &g_array_index(
 			object->extents, struct deltacontent_extent, i);
 
-		memcpy(bytes->data + extent->at, content->image.bytes + extent->image_offset,
+		memcpy(bytes->data + extent->at, deltacontent_bytes(content, extent->image_offset),
 		       extent->size_bytes);
 	}
 	return bytes;

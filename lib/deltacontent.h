@@ -49,6 +49,9 @@ struct deltacontent {
 	GPtrArray *objects; /* struct deltacontent_object */
 	GArray *segments;   /* struct deltacontent_segment: rising, apart, covering the image */
 	GHashTable *names;  /* a spelling of a path to a GArray of the numbers of its objects */
+	/* Of a base, what stands behind it (deltacompanion.h), or NULL. */
+	struct deltacontent *companion;
+	guint companion_first; /* which object is its first */
 };
 typedef struct deltacontent Deltacontent; /* for g_autoptr() only */
 
@@ -56,12 +59,32 @@ struct deltacontent *deltacontent_open(const char *path, GError **error);
 void deltacontent_free(struct deltacontent *content);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Deltacontent, deltacontent_free)
 
+/* Where a companion stands behind a base: the next block. */
+static inline uint64_t deltacontent_companion_at(const struct deltacontent *base)
+{
+	return deltascan_blocks(&base->image) * DELTAINDEX_BLOCK_SIZE;
+}
+
+/* The bytes at an offset of the image, or of its companion behind it; not across the border. */
+static inline const uint8_t *deltacontent_bytes(const struct deltacontent *content,
+						uint64_t image_offset)
+{
+	const uint64_t border = deltacontent_companion_at(content);
+
+	return content->companion != NULL && image_offset >= border
+		       ? content->companion->image.bytes + (image_offset - border)
+		       : content->image.bytes + image_offset;
+}
+
 /* Finds the objects. Bytes of no file become objects of at most 16 MiB; where `runs` is given,
  * only those in MADE blocks. */
 void deltacontent_split(struct deltacontent *content, const GArray *runs);
 
 struct deltacontent_object *deltacontent_object(const struct deltacontent *content,
 						uint32_t object);
+
+/* A new object without extents; `path` is borrowed. */
+struct deltacontent_object *deltacontent_object_add(struct deltacontent *content, const char *path);
 
 /* Makes the raw content. With `for_new`, only streams that can be made again are expanded. Several
  * threads may open different objects. */

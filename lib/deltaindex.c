@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One pack (pack.h) with these numbers, column by column since likes pack better together:
  *
- *   format (1), new blocks, base blocks, runs, frames, outputs
+ *   format (1), new blocks, base blocks, runs, frames, outputs, blocks of the companion
  *   per run: kind + 4 * blocks
  *   per COPY run, signed: how much (from - first block) differs from that of the COPY run before
  *   per frame: stored size
@@ -97,6 +97,7 @@ GByteArray *deltaindex_encode(const struct deltaindex *index)
 	varint_append(numbers, index->runs->len);
 	varint_append(numbers, index->frames->len);
 	varint_append(numbers, index->outputs->len);
+	varint_append(numbers, index->companion_blocks);
 	runs_encode(index, numbers);
 	frames_encode(index, numbers);
 	pack_append(packed, numbers->data, numbers->len);
@@ -252,6 +253,7 @@ static const char *head_decode(struct deltaindex *index, struct varint_reader *r
 	g_array_set_size(index->frames, (guint)varint_read_limited(reader, DELTAINDEX_FRAMES_MAX));
 	g_array_set_size(index->outputs,
 			 (guint)varint_read_limited(reader, DELTAINDEX_OUTPUTS_MAX));
+	index->companion_blocks = (uint32_t)varint_read_limited(reader, DELTAINDEX_BLOCKS_MAX);
 	return reader->failed ? "a count is impossible" : NULL;
 }
 

@@ -45,6 +45,9 @@ struct deltaindex_frame {
 struct deltaindex {
 	uint32_t new_blocks;
 	uint32_t base_blocks;
+	/* Of an image that a device has made before it makes this one; references may go on into it
+	 * behind the base. The root image's is the new release's UKI. 0: none. */
+	uint32_t companion_blocks;
 	GArray *runs;    /* struct deltaindex_run: rising, covering each new block exactly once */
 	GArray *frames;  /* struct deltaindex_frame, in the order of their offsets, without gaps */
 	GArray *outputs; /* struct deltaindex_output: each MADE block once, and no other */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "deltacompanion.h"
+
 enum {
 	BLOCK = DELTAINDEX_BLOCK_SIZE,
 	UNIT_SIZE = 16 << 20,   /* of a new raw content that is compared at once */
@@ -92,7 +94,8 @@ static gboolean segment_is_same(const struct pairing *pairing, const struct delt
 		if (extent->at + extent->size_bytes <= at)
 			continue;
 		size = MIN(extent->at + extent->size_bytes, end) - at;
-		if (memcmp(pairing->base->image.bytes + extent->image_offset + (at - extent->at),
+		if (memcmp(deltacontent_bytes(pairing->base, extent->image_offset) +
+				   (at - extent->at),
 			   bytes + (at - segment->at), size) != 0)
 			return FALSE;
 		at += size;
@@ -130,6 +133,23 @@ static void wanted_find(struct pairing *pairing, const GArray *runs)
 			pair->is_same = pair->is_same && pair->has_base &&
 					segment_is_same(pairing, pair, &segment);
 		}
+	}
+}
+
+/* What the companion has is not to be made again. */
+static void companions_find(struct pairing *pairing)
+{
+	g_autoptr(GHashTable) known = NULL;
+
+	if (pairing->base->companion == NULL)
+		return;
+	known = deltacompanion_table(pairing->base);
+	for (guint i = 0; i < pairing->pairs->len; i++) {
+		struct deltapair *pair = pair_at(pairing->pairs, i);
+
+		if (pair->is_wanted && !pair->is_same &&
+		    deltacompanion_find(known, pairing->new_content, i, &pair->base))
+			pair->has_base = pair->is_same = TRUE;
 	}
 }
 
@@ -333,6 +353,7 @@ GArray *deltapair_all(struct deltacontent *base, struct deltacontent *new_conten
 	g_array_set_size(pairing.pairs, new_content->objects->len);
 	bases_find(&pairing);
 	wanted_find(&pairing, runs);
+	companions_find(&pairing);
 	objects_open(&pairing, jobs);
 	for (guint i = 0; i < pairing.pairs->len; i++) {
 		const struct deltapair *pair = pair_at(pairing.pairs, i);

@@ -10,8 +10,8 @@ struct deltapair {
 	gboolean is_wanted; /* has bytes in MADE blocks */
 	gboolean has_base;  /* there is something like it */
 	uint32_t base;      /* which object of the base */
-	gboolean is_same;   /* its bytes to be made stand in the base's object, at the same places;
-	                        neither object is open */
+	gboolean is_same;   /* its bytes to be made stand in the base's object, at the same places,
+	                        but for zeros behind that one's end; neither object is open */
 	GArray *matches;    /* struct deltamatch of the raw contents; NULL if is_same */
 	GArray *match_starts; /* uint64_t: where in the raw content each match starts */
 };

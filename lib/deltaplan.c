@@ -339,6 +339,7 @@ static int range_compare(gconstpointer a, gconstpointer b)
 /* The ranges that ATOM_BASE atoms need. */
 static void ranges_collect(struct planning *planning)
 {
+	const uint64_t border = deltacontent_companion_at(planning->images->base);
 	g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(struct deltaencode_range));
 	uint64_t start = 0;
 
@@ -359,7 +360,8 @@ static void ranges_collect(struct planning *planning)
 				: &g_array_index(planning->ranges, struct deltaencode_range,
 						 planning->ranges->len - 1);
 
-		if (last != NULL && range.offset <= last->offset + last->size_bytes + GAP_MAX)
+		if (last != NULL && range.offset <= last->offset + last->size_bytes + GAP_MAX &&
+		    (last->offset < border) == (range.offset < border))
 			last->size_bytes = MAX(last->size_bytes,
 					       range.offset + range.size_bytes - last->offset);
 		else
@@ -385,7 +387,7 @@ static void base_reference_add(struct planning *planning)
 								       struct deltaencode_range, i);
 
 		g_byte_array_append(plan->reference,
-				    planning->images->base->image.bytes + range->offset,
+				    deltacontent_bytes(planning->images->base, range->offset),
 				    (guint)range->size_bytes);
 	}
 }

@@ -99,6 +99,7 @@ gboolean payloads_init(struct payloads *payloads, const struct payloads_options 
 		converge->user_data = payloads;
 		converge->cancellable = options->install->cancellable;
 	}
+	payloads->converges[PAYLOAD_ROOT].companion = &payloads->converges[PAYLOAD_UKI];
 	if (!parity_init(payloads, options, error))
 		return FALSE;
 	old_open(payloads, &layout->boot[options->target]);

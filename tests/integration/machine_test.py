@@ -41,14 +41,15 @@ retries=0
 class Maker:
     """Makes releases that share most of their blocks, and the disk of a new machine."""
 
-    def __init__(self):
+    def __init__(self, numbers=(1, 2, 3)):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="azupdate-"))
         self.random = random.Random(1)
         self.image = bytearray(self.random.randbytes(3 << 20))
         self.run("keys", "keys")
         (self.folder / "linux").write_bytes(self.random.randbytes(500_000))
         (self.folder / "initrd").write_bytes(self.random.randbytes(50_000))
-        for number in (1, 2, 3):
+        for number in numbers:
+            self.files(number)
             self.release(number)
         self.run("disk", "--azboot=uki1", "--keyring=keys/ca.crt", "-o", "disk", "1.azb")
 
@@ -56,10 +57,13 @@ class Maker:
         subprocess.run([rig.program("AZBUNDLE"), *words], cwd=self.folder, check=True,
                        stdout=subprocess.DEVNULL)
 
-    def release(self, number):
+    def files(self, number):
+        """The root image of a release, and whatever else is another one's than before."""
         at = number * 4096 * 7
         self.image[at:at + 40960] = self.random.randbytes(40960)
         (self.folder / "root").write_bytes(self.image)
+
+    def release(self, number):
         (self.folder / "os-release").write_text(
             f"ID=shop\nVERSION_ID={number}.0\nAZUPDATE_SECURITY_VERSION={number}\n")
         self.run("uki", f"--stub={STUB}", "--linux=linux", "--initrd=initrd", "--uname=6.1",
@@ -75,13 +79,31 @@ class Maker:
 MAKER = Maker()
 
 
+class TwinMaker(Maker):
+    """Makes releases whose kernel and one module stand in the root image and in the UKI."""
+
+    KERNEL, MODULE = 300_000, 200_001
+
+    def files(self, number):
+        modules = self.folder / "tree" / "usr" / "lib" / "modules" / "6.1"
+        modules.mkdir(parents=True, exist_ok=True)
+        (modules / "vmlinuz").write_bytes(self.random.randbytes(self.KERNEL))
+        (modules / "x.ko").write_bytes(self.random.randbytes(self.MODULE))
+        shutil.copy(modules / "vmlinuz", self.folder / "linux")
+        packed = subprocess.run(["cpio", "--create", "--format=newc", "--quiet"], cwd=modules, check=True,
+                                input=b"x.ko\n", capture_output=True)
+        (self.folder / "initrd").write_bytes(packed.stdout)
+        (self.folder / "root").unlink(missing_ok=True)
+        subprocess.run(["mkfs.erofs", "--quiet", "-T0", "root", "tree"], cwd=self.folder, check=True)
+
+
 class Machine(Rig):
     """A machine that runs version 1.0 from slot a."""
 
-    def __init__(self, running="a"):
+    def __init__(self, running="a", maker=MAKER):
         super().__init__(rig.program("AZUPDATED"), CONFIG)
-        shutil.copy(MAKER.folder / "disk", self.folder / "disk")
-        shutil.copy(MAKER.folder / "keys" / "ca.crt", self.folder / "keyring")
+        shutil.copy(maker.folder / "disk", self.folder / "disk")
+        shutil.copy(maker.folder / "keys" / "ca.crt", self.folder / "keyring")
         (self.folder / "run").mkdir()
         self.boot(running)
 
@@ -370,6 +392,36 @@ def test_plan_of_a_delta():
         done = machine.json("install", delta)["result"]
         expect_equal(done["made_bytes"], sum(part["make_bytes"] for part in plan["payloads"]))
         expect_equal(machine.slots()["b"], ("2.0", "trial"))
+
+
+def test_delta_of_twins():
+    """What came with the UKI does not come with the root image again."""
+    maker = TwinMaker((1, 2))
+    try:
+        delta, once = maker.folder / "delta.azb", maker.KERNEL + maker.MODULE
+        for words, status in ((), 1), (("--full",), 0):
+            maker.run("delta", "--old=1.azb", "--new=2.azb", "--quick", *words, "-o", str(delta))
+            told = subprocess.run([rig.program("AZBUNDLE"), "info", str(delta)], check=True,
+                                  capture_output=True, text=True).stdout
+            parts = {name: (int(size), int(at)) for name, size, at in
+                     re.findall(r"section +(\w+) +delta frames +(\d+) bytes at (\d+)", told)}
+            expect(once < parts["uki"][0] < once + 20_000 and parts["root"][0] < 10_000, told)
+            with Machine(maker=maker) as machine:
+                plan = machine.json("install", "--plan", str(delta))["result"]["payloads"]
+                expect(all(part["delta"] for part in plan), plan)
+                done = machine.json("install", str(delta))["result"]
+                expect(done["made_bytes"] > 2 * once, done)
+                machine.cli("verify", "b")
+            # Without the UKI's delta there is nothing that the root's could go by.
+            content = bytearray(delta.read_bytes())
+            at = parts["uki"][1] + parts["uki"][0] // 2
+            content[at:at + 64] = bytes(64)
+            delta.write_bytes(content)
+            with Machine(maker=maker) as machine:
+                machine.json("install", str(delta), status=status)
+                expect_equal(machine.slots()["b"][0], None if status else "2.0")
+    finally:
+        shutil.rmtree(maker.folder)
 
 
 # Blocks of the root image: one that both releases have, and one that only version 1.0 has.

@@ -8,9 +8,10 @@
 #include "tap.h"
 
 /* An index of ten blocks over a base of eight, as numbers. */
-enum { COUNT = 23, STEPS_OF_COPIES = 11, STEPS_OF_OUTPUTS = 17 };
+enum { COUNT = 24, STEPS_OF_COPIES = 12, STEPS_OF_OUTPUTS = 18 };
 static const int64_t GOOD[COUNT] = {
 	1,   10,  8, 5, 2,  3, /* format, new, base, runs, frames, outputs */
+	6,                     /* blocks of the companion */
 	9,   14,  4, 5, 14,    /* COPY 2, MADE 3, ZERO 1, COPY 1, MADE 3 */
 	2,   -1,               /* blocks 0 and 1 are 2 and 3 there, block 6 is 7 there */
 	100, 200,              /* sizes of the frames */
@@ -64,6 +65,7 @@ static void test_good(void)
 		return;
 	frames = (const struct deltaindex_frame *)(const void *)index->frames->data;
 	expect(index->new_blocks == 10 && index->base_blocks == 8);
+	expect(index->companion_blocks == 6);
 	expect(index->runs->len == 5 && memcmp(index->runs->data, RUNS, sizeof RUNS) == 0);
 	expect(index->outputs->len == 3 &&
 	       memcmp(index->outputs->data, OUTPUTS, sizeof OUTPUTS) == 0);
@@ -119,36 +121,37 @@ static const struct {
 	{ 5, 2 },
 	{ 5, 4 },
 	{ 5, 1 << 20 },
-	{ 6, 11 }, /* no such kind */
-	{ 6, 1 },  /* no block */
-	{ 7, 13 },
-	{ 8, 6 },   /* made, but not wanted; wanted, but not made */
-	{ 10, 18 }, /* more than the image has */
-	{ 11, -1 },
-	{ 11, 7 },
-	{ 12, -9 }, /* outside of the base */
-	{ 11, INT64_MAX },
-	{ 11, INT64_MIN },
-	{ 13, 0 },
-	{ 14, DELTAINDEX_FRAME_STORED_MAX + 1 },
-	{ 15, 0 },
-	{ 15, 1 },
-	{ 15, 3 },
-	{ 16, 2 },
-	{ 16, 1 << 30 },
-	{ 17, 8 },
-	{ 17, -1 },
-	{ 18, -9 },
-	{ 18, -11 },
-	{ 19, 1 },
-	{ 19, -3 },
-	{ 17, INT64_MAX },
-	{ 17, INT64_MIN },
-	{ 20, 2 },
-	{ 20, 4 },
-	{ 20, 0 },
+	{ 6, DELTAINDEX_BLOCKS_MAX + 1 },
+	{ 7, 11 }, /* no such kind */
+	{ 7, 1 },  /* no block */
+	{ 8, 13 },
+	{ 9, 6 },   /* made, but not wanted; wanted, but not made */
+	{ 11, 18 }, /* more than the image has */
+	{ 12, -1 },
+	{ 12, 7 },
+	{ 13, -9 }, /* outside of the base */
+	{ 12, INT64_MAX },
+	{ 12, INT64_MIN },
+	{ 14, 0 },
+	{ 15, DELTAINDEX_FRAME_STORED_MAX + 1 },
+	{ 16, 0 },
+	{ 16, 1 },
+	{ 16, 3 },
+	{ 17, 2 },
+	{ 17, 1 << 30 },
+	{ 18, 8 },
+	{ 18, -1 },
+	{ 19, -9 },
+	{ 19, -11 },
+	{ 20, 1 },
+	{ 20, -3 },
+	{ 18, INT64_MAX },
+	{ 18, INT64_MIN },
 	{ 21, 2 },
-	{ 22, DELTAINDEX_FRAME_BLOCKS_MAX + 1 },
+	{ 21, 4 },
+	{ 21, 0 },
+	{ 22, 2 },
+	{ 23, DELTAINDEX_FRAME_BLOCKS_MAX + 1 },
 };
 
 static void test_wrong(void)

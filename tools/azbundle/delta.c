@@ -107,6 +107,7 @@ static gboolean delta_make(const struct release *old, const struct release *new,
 	const struct deltabuild_options build = {
 		.old_path = old->paths[payload],
 		.new_path = new->paths[payload],
+		.companion_path = payload == 0 ? NULL : new->paths[0], /* which is made before */
 		.jobs = (unsigned)options.jobs,
 		.try_all = !options.quick,
 	};
