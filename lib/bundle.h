@@ -29,6 +29,7 @@ enum bundle_kind {
 	BUNDLE_DELTA_INDEX = 4, /* deltaindex.h, against the base that the section names */
 	BUNDLE_DELTA_FRAMES = 5,
 	BUNDLE_DICTIONARY = 6, /* zstd, of the payload's frames; may be missing */
+	BUNDLE_PARENTS = 7,    /* one hash per block of leaf hashes; may be missing */
 	BUNDLE_KIND_COUNT
 };
 

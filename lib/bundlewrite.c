@@ -19,6 +19,7 @@ enum {
 	BATCH_BLOCKS = 4096, /* 16 MiB, what the threads work on at a time */
 	BATCH_SIZE = BATCH_BLOCKS * BLOCK,
 	SAMPLE_SIZE = 16 * 1024 * 1024,     /* of an image, to train a dictionary */
+	PARENTS_FROM = 32 * BLOCK,          /* leaf hashes; of fewer all may be fetched */
 	DICTIONARY_FROM = 32 * 1024 * 1024, /* smaller images do not earn its size */
 	DICTIONARY_FRAME_MAX = 16,          /* blocks; larger frames gain nothing */
 };
@@ -247,6 +248,9 @@ static void parts_add(struct pack *pack, const char *name, GPtrArray *parts)
 
 	g_strlcpy(frames.name, name, sizeof frames.name);
 	g_strlcpy(dictionary.name, name, sizeof dictionary.name);
+	if (pack->leaves->len >= PARENTS_FROM)
+		table_add(parts, name, BUNDLE_PARENTS,
+			  veritybuild_parents(pack->hasher, pack->leaves->data, pack->leaves->len));
 	table_add(parts, name, BUNDLE_LEAVES, g_steal_pointer(&pack->leaves));
 	table_add(parts, name, BUNDLE_INDEX, g_steal_pointer(&pack->index));
 	if (pack->dictionary != NULL)
@@ -295,8 +299,9 @@ gboolean bundlewrite_full(const struct bundlewrite_options *options,
 static int part_rank(gconstpointer a)
 {
 	static const uint8_t RANKS[BUNDLE_KIND_COUNT] = {
-		[BUNDLE_DELTA_INDEX] = 1, [BUNDLE_DELTA_FRAMES] = 2, [BUNDLE_LEAVES] = 3,
-		[BUNDLE_DICTIONARY] = 4,  [BUNDLE_INDEX] = 5,        [BUNDLE_FRAMES] = 6,
+		[BUNDLE_DELTA_INDEX] = 1, [BUNDLE_DELTA_FRAMES] = 2, [BUNDLE_PARENTS] = 3,
+		[BUNDLE_LEAVES] = 4,      [BUNDLE_DICTIONARY] = 5,   [BUNDLE_INDEX] = 6,
+		[BUNDLE_FRAMES] = 7,
 	};
 	const struct bundlewrite_part *part = *(struct bundlewrite_part *const *)a;
 

@@ -4,14 +4,11 @@
 #include <string.h>
 
 #include "converge_private.h"
-#include "crypto.h"
 #include "failure.h"
-#include "veritybuild.h"
 
 enum {
 	BLOCK = CONVERGE_BLOCK,
 	HASH = VERITREE_HASH_SIZE,
-	LEAF_CHUNK = 16 * BLOCK,
 };
 
 gboolean converge_place_init(struct converge_place *place, struct disk *disk, uint64_t offset,
@@ -85,127 +82,12 @@ void converge_done(struct converge *converge)
 	g_clear_pointer(&converge->plan, plan_free);
 	g_clear_pointer(&converge->seed_table, seed_free);
 	g_clear_pointer(&converge->old_keys, seed_free);
+	g_clear_pointer(&converge->parents, g_bytes_unref);
+	g_clear_pointer(&converge->leaf_origins, g_free);
 	g_clear_pointer(&converge->frames, frameindex_free);
 	g_clear_pointer(&converge->dictionary, g_bytes_unref);
 	g_clear_pointer(&converge->delta, deltaindex_free);
 	g_clear_error(&converge->delta_failure);
-}
-
-/* Leaf hashes: each gives its block's origin, goes into the tree, and counts for the root. */
-
-struct leaves {
-	struct converge *converge;
-	struct veritybuild build;
-	uint8_t zero_hash[HASH];
-	uint8_t standing[LEAF_CHUNK]; /* what the target's tree has in this place */
-	gboolean has_standing;
-};
-
-static enum plan_origin origin_choose(const struct leaves *leaves, uint64_t block,
-				      const uint8_t *hash, const uint8_t *standing)
-{
-	const struct converge *converge = leaves->converge;
-	uint64_t from;
-
-	if (memcmp(hash, leaves->zero_hash, HASH) == 0)
-		return PLAN_ZERO;
-	if ((converge->old != NULL && /* the same image: the only hint of one block's */
-	     memcmp(converge->old->image->root_hash, converge->target.image->root_hash, HASH) ==
-		     0) ||
-	    (leaves->has_standing && memcmp(hash, standing, HASH) == 0) ||
-	    (converge->old_keys != NULL && seed_has(converge->old_keys, hash, block)))
-		return PLAN_KEEP;
-	if (converge->seed_table != NULL && seed_find(converge->seed_table, hash, block, &from))
-		return PLAN_COPY;
-	return PLAN_FETCH;
-}
-
-static gboolean leaves_chunk(struct leaves *leaves, const uint8_t *chunk, uint64_t first,
-			     uint64_t count, GError **error)
-{
-	struct converge *converge = leaves->converge;
-	const struct window window = { first, count };
-
-	leaves->has_standing = converge->target.tree.level_count > 0 &&
-			       converge_wanted(&converge->target, &window, leaves->standing, NULL);
-	for (uint64_t i = 0; i < count; i++) {
-		plan_set(converge->plan, first + i,
-			 origin_choose(leaves, first + i, chunk + i * HASH,
-				       leaves->standing + i * HASH));
-		if (!veritybuild_add(&leaves->build, chunk + i * HASH, error))
-			return FALSE;
-	}
-	return TRUE;
-}
-
-static gboolean leaves_stream(struct leaves *leaves, const struct bundle_section *section,
-			      GError **error)
-{
-	struct converge *converge = leaves->converge;
-	g_autofree uint8_t *chunk = g_malloc(LEAF_CHUNK);
-
-	for (uint64_t done = 0; done < section->size_bytes;) {
-		const size_t size = (size_t)MIN(LEAF_CHUNK, section->size_bytes - done);
-
-		if (!source_read(converge->bundle->source, section->offset + done, chunk, size,
-				 error) ||
-		    !leaves_chunk(leaves, chunk, done / HASH, size / HASH, error))
-			return FALSE;
-		done += size;
-		if (!converge_step(converge, "read tree", done / HASH, error))
-			return FALSE;
-	}
-	return TRUE;
-}
-
-static gboolean tree_sink(gpointer user_data, uint64_t block, const uint8_t *bytes, GError **error)
-{
-	return converge_tree_write(user_data, block, bytes, error);
-}
-
-static const struct bundle_section *leaves_find(const struct converge *converge, GError **error)
-{
-	const struct bundle_section *section = bundle_find(converge->bundle, converge->payload,
-							   BUNDLE_LEAVES);
-
-	if (section == NULL)
-		failure_set(error, FAULT_DELTA_BASE,
-			    "the bundle holds %s only as a delta, and not against the release that "
-			    "runs here",
-			    converge->payload);
-	else if (section->size_bytes != converge->target.tree.data_blocks * HASH)
-		failure_set(error, FAULT_BUNDLE_LEAVES,
-			    "the bundle has %" G_GUINT64_FORMAT
-			    " bytes of leaf hashes for %s, not %" G_GUINT64_FORMAT,
-			    section->size_bytes, converge->payload,
-			    converge->target.tree.data_blocks * HASH);
-	else
-		return section;
-	return NULL;
-}
-
-gboolean converge_leaves(struct converge *converge, GError **error)
-{
-	static const uint8_t ZERO[BLOCK];
-	const struct veritree_superblock *superblock = &converge->target.image->superblock;
-	const struct bundle_section *section = leaves_find(converge, error);
-	g_autoptr(CryptoHasher) hasher = crypto_hasher_new(superblock->salt, superblock->salt_size);
-	g_autofree struct leaves *leaves = g_new0(struct leaves, 1);
-
-	if (section == NULL)
-		return FALSE;
-	leaves->converge = converge;
-	crypto_hash(hasher, ZERO, BLOCK, leaves->zero_hash);
-	g_clear_pointer(&converge->plan, plan_free);
-	converge->plan = plan_new(converge->target.tree.data_blocks);
-	veritybuild_init(&leaves->build, &converge->target.tree, hasher, tree_sink, converge);
-	if (!leaves_stream(leaves, section, error))
-		return FALSE;
-	if (memcmp(leaves->build.root, converge->target.image->root_hash, HASH) != 0)
-		return failure_set(error, FAULT_BUNDLE_LEAVES,
-				   "the leaf hashes of %s do not give its signed root hash",
-				   converge->payload);
-	return converge_mark(converge, TRUE, error);
 }
 
 gboolean converge_dictionary(struct converge *converge, GError **error)

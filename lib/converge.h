@@ -8,6 +8,7 @@
  *   converge_delta_index reads the bundle's delta against the seed, if it has one, and plans
  *   converge_delta_apply makes the image from the seed and the delta; `is_right` tells whether it
  *                        came out. If it did not, the full payload follows:
+ *   converge_parents     finds out which leaf hashes the seed has already
  *   converge_leaves      the bundle's leaf hashes become the slot's tree; refused unless they give
  *                        the signed root
  *   converge_index       reads the frame index, and plans
@@ -75,6 +76,9 @@ struct converge {
 	struct seed *old_keys;
 	struct frameindex *frames;
 	GBytes *dictionary;
+	GBytes *parents; /* hashes of the blocks of leaf hashes; NULL: not read */
+	uint32_t *
+		leaf_origins; /* of each of those blocks, see converge_leaves.c; NULL: the bundle */
 	struct deltaindex *delta; /* NULL: none that fits */
 	GError *delta_failure;    /* why the delta did not give the image; NULL otherwise */
 	gboolean is_right;        /* all blocks and the tree are */
@@ -87,11 +91,17 @@ gboolean converge_place_init(struct converge_place *place, struct disk *disk, ui
 void converge_start(struct converge *converge);
 gboolean converge_delta_index(struct converge *converge, GError **error);
 gboolean converge_delta_apply(struct converge *converge, GError **error);
+/* Of a web server: finds out which leaf hashes need not be fetched, if the bundle tells. */
+gboolean converge_parents(struct converge *converge, GError **error);
 gboolean converge_leaves(struct converge *converge, GError **error);
 gboolean converge_index(struct converge *converge, GError **error);
 gboolean converge_blocks(struct converge *converge, GError **error);
 gboolean converge_finish(struct converge *converge, GError **error);
 void converge_done(struct converge *converge);
+
+/* Appends what converge_leaves() will read of the bundle's section. */
+void converge_leaf_ranges(const struct converge *converge, const struct bundle_section *section,
+			  GArray *ranges);
 
 /* The dictionary stands before the indexes in a stream: read it after all leaf hashes. */
 gboolean converge_dictionary(struct converge *converge, GError **error);

@@ -134,6 +134,11 @@ static gboolean head_of_full(struct converge *converge, GError **error)
 	return converge->delta != NULL || converge_leaves(converge, error);
 }
 
+static gboolean parents_of_full(struct converge *converge, GError **error)
+{
+	return converge->delta != NULL || converge_parents(converge, error);
+}
+
 static gboolean dictionary_of_full(struct converge *converge, GError **error)
 {
 	return converge->delta != NULL || converge_dictionary(converge, error);
@@ -173,41 +178,55 @@ static gboolean plan_delta(struct payloads *payloads, GError **error)
 	return each(payloads, converge_delta_index, error);
 }
 
-static gboolean is_wanted_table(const struct payloads *payloads,
-				const struct bundle_section *section)
+/* The payload that still needs the table which a section is, or NULL. */
+static const struct converge *table_user(const struct payloads *payloads,
+					 const struct bundle_section *section)
 {
-	if (section->kind != BUNDLE_LEAVES && section->kind != BUNDLE_DICTIONARY &&
-	    section->kind != BUNDLE_INDEX)
-		return FALSE;
-	for (unsigned i = 0; i < PAYLOAD_COUNT; i++)
-		if (strcmp(section->name, NAMES[i]) == 0)
-			return payloads->converges[i].delta == NULL &&
-			       !payloads->converges[i].is_right;
-	return FALSE;
+	for (unsigned i = 0; i < PAYLOAD_COUNT; i++) {
+		const struct converge *converge = &payloads->converges[i];
+
+		if (strcmp(section->name, NAMES[i]) == 0 && converge->delta == NULL &&
+		    !converge->is_right)
+			return converge;
+	}
+	return NULL;
 }
 
-/* All tables that will be read, so that a web server is asked once for those that are neighbours,
- * and for nothing behind them. */
-static void tables_schedule(const struct payloads *payloads)
+static const unsigned PARENTS = 1 << BUNDLE_PARENTS;
+static const unsigned TABLES = 1 << BUNDLE_LEAVES | 1 << BUNDLE_DICTIONARY | 1 << BUNDLE_INDEX;
+
+/* All tables of these kinds that will be read, so that a web server is asked once for those that
+ * are neighbours, and for nothing behind them. */
+static void tables_schedule(const struct payloads *payloads, unsigned kinds)
 {
-	struct source_range ranges[BUNDLE_SECTIONS_MAX];
-	size_t count = 0;
+	const struct bundle *bundle = payloads->bundle;
+	g_autoptr(GArray) ranges = g_array_new(FALSE, FALSE, sizeof(struct source_range));
 
-	for (unsigned i = 0; i < payloads->bundle->section_count; i++) {
-		const struct bundle_section *section = &payloads->bundle->sections[i];
+	for (unsigned i = 0; i < bundle->section_count; i++) {
+		const struct bundle_section *section = &bundle->sections[i];
+		const struct converge *user = table_user(payloads, section);
+		const struct source_range range = { section->offset, section->size_bytes };
 
-		if (is_wanted_table(payloads, section))
-			ranges[count++] = (struct source_range){ section->offset,
-								 section->size_bytes };
+		if (user == NULL || section->kind >= BUNDLE_KIND_COUNT ||
+		    (kinds & 1u << section->kind) == 0)
+			continue;
+		if (section->kind == BUNDLE_LEAVES)
+			converge_leaf_ranges(user, section, ranges);
+		else
+			g_array_append_val(ranges, range);
 	}
-	count = ranges_coalesce(ranges, count, 0, BUNDLE_SECTIONS_MAX);
-	if (count > 0)
-		source_schedule(payloads->bundle->source, ranges, count);
+	if (ranges->len > 0)
+		source_schedule(bundle->source, (const struct source_range *)ranges->data,
+				ranges_coalesce((struct source_range *)ranges->data, ranges->len,
+						RANGES_GAP_BYTES, RANGES_COUNT_MAX));
 }
 
 static gboolean plan_full(struct payloads *payloads, GError **error)
 {
-	tables_schedule(payloads);
+	tables_schedule(payloads, PARENTS);
+	if (!each(payloads, parents_of_full, error))
+		return FALSE;
+	tables_schedule(payloads, TABLES);
 	return each(payloads, head_of_full, error) && each(payloads, dictionary_of_full, error) &&
 	       each(payloads, index_of_full, error);
 }

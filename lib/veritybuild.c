@@ -43,3 +43,19 @@ gboolean veritybuild_add(struct veritybuild *build, const uint8_t hash[static VE
 	memcpy(build->root, up, sizeof up);
 	return TRUE;
 }
+
+GByteArray *veritybuild_parents(struct crypto_hasher *hasher, const uint8_t *leaves,
+				size_t size_bytes)
+{
+	GByteArray *parents = g_byte_array_new();
+
+	for (size_t at = 0; at < size_bytes; at += VERITREE_BLOCK_SIZE) {
+		uint8_t block[VERITREE_BLOCK_SIZE] = { 0 };
+		uint8_t hash[VERITREE_HASH_SIZE];
+
+		memcpy(block, leaves + at, MIN(sizeof block, size_bytes - at));
+		crypto_hash(hasher, block, sizeof block, hash);
+		g_byte_array_append(parents, hash, sizeof hash);
+	}
+	return parents;
+}

@@ -26,6 +26,11 @@ struct veritybuild {
 void veritybuild_init(struct veritybuild *build, const struct veritree *tree,
 		      struct crypto_hasher *hasher, veritybuild_sink sink, gpointer user_data);
 
+/* The hashes of the blocks that leaf hashes fill, the last one up with zeros: what the level above
+ * them has. The caller frees. */
+GByteArray *veritybuild_parents(struct crypto_hasher *hasher, const uint8_t *leaves,
+				size_t size_bytes);
+
 /* Hands in the hash of the next data block; fails only when the sink fails. After the last one
  * (tree->data_blocks), build->root is the root hash. */
 gboolean veritybuild_add(struct veritybuild *build, const uint8_t hash[static VERITREE_HASH_SIZE],

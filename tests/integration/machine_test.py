@@ -41,10 +41,12 @@ retries=0
 class Maker:
     """Makes releases that share most of their blocks, and the disk of a new machine."""
 
+    IMAGE = 3 << 20
+
     def __init__(self, numbers=(1, 2, 3)):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="azupdate-"))
         self.random = random.Random(1)
-        self.image = bytearray(self.random.randbytes(3 << 20))
+        self.image = bytearray(self.random.randbytes(self.IMAGE))
         self.run("keys", "keys")
         (self.folder / "linux").write_bytes(self.random.randbytes(500_000))
         (self.folder / "initrd").write_bytes(self.random.randbytes(50_000))
@@ -95,6 +97,12 @@ class TwinMaker(Maker):
         (self.folder / "initrd").write_bytes(packed.stdout)
         (self.folder / "root").unlink(missing_ok=True)
         subprocess.run(["mkfs.erofs", "--quiet", "-T0", "root", "tree"], cwd=self.folder, check=True)
+
+
+class LargeMaker(Maker):
+    """Makes releases with so many leaf hashes that their bundles have the parents of those."""
+
+    IMAGE = 20 << 20
 
 
 class Machine(Rig):
@@ -274,9 +282,11 @@ class Ranges(http.server.SimpleHTTPRequestHandler):
     """Static files with single ranges, as any real web server has them."""
 
     PAUSE_S = 0         # after each 4 KiB
+    files = {}          # by name, besides MAKER's
 
     def do_GET(self):
-        content = (MAKER.folder / self.path.partition("?")[0].strip("/")).read_bytes()
+        name = self.path.partition("?")[0].strip("/")
+        content = self.files[name] if name in self.files else (MAKER.folder / name).read_bytes()
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         first = int(asked[1]) if asked else 0
         last = min(int(asked[2]) if asked and asked[2] else len(content), len(content) - 1)
@@ -421,6 +431,38 @@ def test_delta_of_twins():
                 machine.json("install", str(delta), status=status)
                 expect_equal(machine.slots()["b"][0], None if status else "2.0")
     finally:
+        shutil.rmtree(maker.folder)
+
+
+def test_leaf_hashes():
+    """A web server is asked for those leaf hashes only that the running release does not have."""
+    maker = LargeMaker((1, 2))
+    content = (maker.folder / "2.azb").read_bytes()
+    told = subprocess.run([rig.program("AZBUNDLE"), "info", maker.bundle(2)], check=True, capture_output=True,
+                          text=True).stdout
+    (parents, at), = re.findall(r"section +root +parent hashes +(\d+) bytes at (\d+)", told)
+    leaves = maker.IMAGE // 4096 * 32
+    expect_equal(int(parents), leaves // 128)
+    Ranges.files["large.azb"] = content
+    Ranges.files["damaged.azb"] = content[:int(at)] + bytes(1) + content[int(at) + 1:]
+    try:
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ranges) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            url = f"http://127.0.0.1:{server.server_port}/"
+            for rot in (False, True):
+                with Machine(maker=maker) as machine:
+                    if rot: # behind superblock and parents: half of the running release's leaf hashes
+                        machine.write("root_a", maker.IMAGE + 2 * 4096, bytes(leaves // 2))
+                    failed = machine.json("install", url + "damaged.azb", status=1)
+                    expect_equal(failed["name"], "BUNDLE_CHECKSUM")
+                    plan = machine.json("install", "--plan", url + "large.azb")["result"]
+                    head = plan["fetch_bytes"] - sum(part["frame_bytes"] for part in plan["payloads"])
+                    expect(head < leaves // 2 + SENT_AHEAD_MAX if not rot else head > leaves // 2, plan)
+                    machine.json("install", url + "large.azb")
+                    machine.cli("verify", "b")
+            server.shutdown()
+    finally:
+        Ranges.files.clear()
         shutil.rmtree(maker.folder)
 
 

@@ -17,8 +17,9 @@ static void image_print(const char *name, const struct manifest_image *image)
 
 static void sections_print(const struct bundle *bundle)
 {
-	static const char *const KINDS[] = { "?",           "leaf hashes",  "frame index", "frames",
-					     "delta index", "delta frames", "dictionary" };
+	static const char *const KINDS[] = { "?",          "leaf hashes",  "frame index",
+					     "frames",     "delta index",  "delta frames",
+					     "dictionary", "parent hashes" };
 
 	for (unsigned i = 0; i < bundle->section_count; i++) {
 		const struct bundle_section *section = &bundle->sections[i];

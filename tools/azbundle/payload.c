@@ -63,6 +63,29 @@ static gboolean payload_leaves(const struct bundle *bundle, const char *name,
 	return TRUE;
 }
 
+/* A wrong one would cost devices the download, and not be noticed by those that read all. */
+static gboolean payload_parents(const struct bundle *bundle, const char *name,
+				struct crypto_hasher *hasher, const uint8_t *leaves, GError **error)
+{
+	const struct bundle_section *section = bundle_find(bundle, name, BUNDLE_PARENTS);
+	const uint64_t blocks = payload_image(bundle, name)->superblock.data_blocks;
+	g_autoptr(GByteArray) wanted = NULL;
+	g_autoptr(GBytes) bytes = NULL;
+
+	if (section == NULL)
+		return TRUE;
+	wanted = veritybuild_parents(hasher, leaves, (size_t)blocks * VERITREE_HASH_SIZE);
+	bytes = bundle_section_read(bundle, section, error);
+	if (bytes == NULL)
+		return FALSE;
+	if (g_bytes_get_size(bytes) != wanted->len ||
+	    memcmp(g_bytes_get_data(bytes, NULL), wanted->data, wanted->len) != 0)
+		return failure_set(error, FAULT_BUNDLE_LEAVES,
+				   "the parent hashes of %s are not those of its leaf hashes",
+				   name);
+	return TRUE;
+}
+
 struct payload {
 	const char *name;
 	const struct manifest_image *image;
@@ -140,7 +163,8 @@ gboolean payload_walk(const struct bundle *bundle, const char *name, FILE *to, G
 		hasher = crypto_hasher_new(image->superblock.salt, image->superblock.salt_size);
 	g_autofree uint8_t *leaves = NULL;
 
-	if (!payload_leaves(bundle, name, image, hasher, &leaves, error))
+	if (!payload_leaves(bundle, name, image, hasher, &leaves, error) ||
+	    !payload_parents(bundle, name, hasher, leaves, error))
 		return FALSE;
 	return payload_frames(bundle, &(struct payload){ name, image, hasher, leaves, to }, error);
 }
