@@ -51,13 +51,14 @@ class Publisher:
         """A UKI names its root: each image of a release needs one of its own."""
         run(self.programs.azbundle, "uki", f"--stub={STUB}", f"--linux={release / 'kernel'}",
             f"--initrd={release / 'initrd'}", f"--os-release={release / 'osrelease'}", f"--root={root}",
-            f"--file-system={file_system}", "--product=bench", f"--output={out}")
+            f"--file-system={file_system.partition('-')[0]}", "--product=bench", f"--output={out}")
 
     def bundle(self, version, root, uki, out, file_system="erofs", level=None):
         """Returns the Cost of making it."""
         options = [f"--level={level}"] if level else []
         return measure(self.programs.azbundle, "build", "--product=bench", f"--version={version}",
-                       f"--root={root}", f"--uki={uki}", f"--file-system={file_system}", *options,
+                       f"--root={root}", f"--uki={uki}",
+                       f"--file-system={file_system.partition('-')[0]}", *options,
                        *self.key_options(), f"--output={out}")
 
     def delta(self, old, new, out):

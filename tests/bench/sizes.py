@@ -23,9 +23,9 @@ PLAN = {
               "zstd -19 --patch-from, tuned", "bsdiff"],
 }
 SLOW = {"zstd -19 --patch-from, tuned", "bsdiff"}
-ROOTS = ["erofs", "ext4"]
+ROOTS = ["erofs", "erofs-aligned", "ext4"]
 IMAGE_DELTA = "azupdate delta, image alone"
-RAUC_ROOTS = ["erofs", "ext4", "squashfs"]
+RAUC_ROOTS = ["erofs", "erofs-aligned", "ext4", "squashfs"]
 
 
 @dataclasses.dataclass
