@@ -117,5 +117,7 @@ struct layout *layout_find(const char *disk, GError **error)
 
 struct disk *layout_open(const struct layout_part *part, enum disk_mode mode, GError **error)
 {
+	if (part->open != NULL)
+		return part->open(part, mode, error);
 	return disk_open_file(part->path, mode, part->offset, part->size_bytes, error);
 }

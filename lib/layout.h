@@ -11,6 +11,8 @@ struct layout_part {
 	char *path;      /* device node of the partition, or the file that holds the disk */
 	uint64_t offset; /* of the window in a file; 0 for a device node */
 	uint64_t size_bytes;
+	/* How it is opened, for media that have no path: a simulated one. NULL: by the path. */
+	struct disk *(*open)(const struct layout_part *part, enum disk_mode mode, GError **error);
 };
 
 struct layout {

@@ -116,15 +116,26 @@ static gboolean failures_note(struct machine *machine, GError **error)
 	return !changed || failed_save(machine->config->state_dir, list, error);
 }
 
-struct machine *machine_open(const struct config *config, GError **error)
+struct machine *machine_open_on(const struct config *config, struct layout *layout,
+				struct bootinfo *boot)
 {
-	g_autoptr(Machine) machine = g_new0(struct machine, 1);
+	struct machine *machine = g_new0(struct machine, 1);
 	g_autoptr(GError) why = NULL;
-	const char *disk;
 
 	machine->config = config;
-	machine->boot = bootinfo_read(config->run_dir, config->efivars_dir);
-	disk = config->disk != NULL ? config->disk : machine->boot->disk;
+	machine->layout = layout;
+	machine->boot = boot;
+	if (!failures_note(machine, &why))
+		g_message("cannot look after failed releases: %s", why->message);
+	return machine;
+}
+
+struct machine *machine_open(const struct config *config, GError **error)
+{
+	g_autoptr(Bootinfo) boot = bootinfo_read(config->run_dir, config->efivars_dir);
+	const char *disk = config->disk != NULL ? config->disk : boot->disk;
+	struct layout *layout;
+
 	if (disk == NULL) {
 		failure_set(
 			error, FAULT_PART_MISSING,
@@ -132,12 +143,8 @@ struct machine *machine_open(const struct config *config, GError **error)
 			"from one, and the configuration names none");
 		return NULL;
 	}
-	machine->layout = layout_find(disk, error);
-	if (machine->layout == NULL)
-		return NULL;
-	if (!failures_note(machine, &why))
-		g_message("cannot look after failed releases: %s", why->message);
-	return g_steal_pointer(&machine);
+	layout = layout_find(disk, error);
+	return layout != NULL ? machine_open_on(config, layout, g_steal_pointer(&boot)) : NULL;
 }
 
 void machine_status_free(struct machine_status *status)

@@ -7,10 +7,12 @@
 #include <gio/gio.h>
 #include <glib.h>
 
+#include "bootinfo.h"
 #include "bootrec.h"
 #include "config.h"
 #include "failed.h"
 #include "health.h"
+#include "layout.h"
 #include "slot.h"
 
 typedef struct machine Machine; /* for g_autoptr() only */
@@ -111,6 +113,9 @@ struct machine_checked { /* what verify or repair found; free strings with _clea
 void machine_checked_clear(struct machine_checked *checked);
 
 struct machine *machine_open(const struct config *config, GError **error);
+/* The same of partitions that were found already, and of a boot that is known. Owns both. */
+struct machine *machine_open_on(const struct config *config, struct layout *layout,
+				struct bootinfo *boot);
 void machine_free(struct machine *machine);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Machine, machine_free)
 

@@ -2,8 +2,6 @@
 #pragma once
 /* What machine.c and its parts share. */
 
-#include "bootinfo.h"
-#include "layout.h"
 #include "machine.h"
 #include "slotstore.h"
 #include "source.h"

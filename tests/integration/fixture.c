@@ -82,7 +82,7 @@ static void image_make(const char *path, unsigned blocks, unsigned version)
 
 /* The smallest PE32+ that azbundle takes for a systemd-stub: one section, .sdmagic. A real stub
  * would make the bundle ten times as large, and flipping each of its bits ten times as long. */
-static void stub_make(const char *path)
+void fixture_stub(const char *path)
 {
 	enum { COFF = 64, OPTIONAL = COFF + 24, TABLE = OPTIONAL + 240, SIZE = 1024 };
 	static const char MAGIC[] = "#### LoaderInfo: systemd-stub 252 ####";
@@ -118,7 +118,7 @@ void fixture_release(struct fixture *fixture, unsigned version, unsigned blocks)
 	g_autofree char *key = fixture_path(fixture, "keys/release.key");
 	g_autofree char *certificate = fixture_path(fixture, "keys/release.crt");
 
-	stub_make(stub);
+	fixture_stub(stub);
 	g_file_set_contents(osrel, "ID=test\nAZUPDATE_SECURITY_VERSION=1\n", -1, NULL);
 	g_file_set_contents(small, number, -1, NULL);
 	image_make(root, blocks, version);
@@ -131,7 +131,7 @@ void fixture_release(struct fixture *fixture, unsigned version, unsigned blocks)
 		    fixture->bundle[version], NULL);
 }
 
-static char *folder_make(void)
+char *fixture_folder(void)
 {
 	const char *base = g_access("/dev/shm", W_OK) == 0 ? "/dev/shm" : g_get_tmp_dir();
 	char *folder = g_strdup_printf("%s/azupdate-test-XXXXXX", base);
@@ -150,7 +150,7 @@ struct fixture *fixture_new(unsigned root_blocks)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (azbundle == NULL)
 		die("AZBUNDLE", "it must name the program");
-	fixture->folder = folder_make();
+	fixture->folder = fixture_folder();
 	fixture->disk = fixture_path(fixture, "disk");
 	keys = fixture_path(fixture, "keys");
 	fixture_run(azbundle, "keys", keys, NULL);

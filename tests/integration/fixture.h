@@ -36,6 +36,10 @@ struct machine *fixture_machine(struct fixture *fixture);
 /* Hashes a slot from the medium: TRUE if root and UKI hash to the signed roots of `bundle`. */
 gboolean fixture_slot_holds(struct fixture *fixture, unsigned slot, const char *bundle);
 
+/* The smallest program that azbundle takes for a systemd-stub. */
+void fixture_stub(const char *path);
+/* A new folder in memory, if there is such a place. */
+char *fixture_folder(void);
 /* Copies of files; a run program must succeed. */
 void fixture_copy(const char *from, const char *to);
 void fixture_run(const char *first, ...) G_GNUC_NULL_TERMINATED;
