@@ -84,10 +84,15 @@ static enum slot_reason slot_explain(const struct slot_table *table, unsigned in
 	return SLOT_REASON_PREFERRED;
 }
 
+static bool slot_is_spent(const struct slot *slot)
+{
+	return slot->state == SLOT_TRYING && slot->tries_left == 0;
+}
+
 /* Trials that ended without a commit are over. */
 static void slot_expire(struct slot *slot)
 {
-	if (slot->state != SLOT_TRYING || slot->tries_left > 0)
+	if (!slot_is_spent(slot))
 		return;
 	slot->state = SLOT_BAD;
 	if (slot->fault == FAULT_OK)
@@ -96,10 +101,34 @@ static void slot_expire(struct slot *slot)
 
 static void slot_spend(struct slot *slot)
 {
-	if (slot->state == SLOT_TRYING)
+	if (slot_is_on_trial(slot))
 		slot->tries_left--;
 	else if (slot->failures < SLOT_FAILURES_MAX)
 		slot->failures++;
+}
+
+static bool slot_is_unproven(const struct slot_table *table, unsigned index, unsigned excluded)
+{
+	const struct slot *slot = &table->slots[index];
+
+	return index != excluded && slot_is_spent(slot) && slot->failures < SLOT_FAILURES_MAX;
+}
+
+/* Nothing is bootable, so trials are not over when their tries are: a release that did not prove
+ * itself is better than none. Not for ever, or the firmware's next option never got its turn. */
+static void slot_choose_unproven(const struct slot_table *table, unsigned excluded,
+				 struct slot_choice *choice)
+{
+	for (unsigned i = 0; i < SLOT_COUNT; i++) {
+		if (!slot_is_unproven(table, i, excluded))
+			continue;
+		choice->table.slots[i] = table->slots[i];
+		if (choice->index == SLOT_NONE ||
+		    table->slots[i].failures < table->slots[choice->index].failures)
+			choice->index = i;
+	}
+	if (choice->index != SLOT_NONE)
+		choice->reason = SLOT_REASON_LAST_RESORT;
 }
 
 struct slot_choice slot_choose(const struct slot_table *table, unsigned excluded)
@@ -119,6 +148,8 @@ struct slot_choice slot_choose(const struct slot_table *table, unsigned excluded
 		choice.index = slot_best(&choice.table, excluded);
 		if (choice.index != SLOT_NONE)
 			choice.reason = slot_explain(&choice.table, choice.index, excluded);
+		else
+			slot_choose_unproven(table, excluded, &choice);
 	}
 	if (choice.index != SLOT_NONE) {
 		slot_spend(&choice.table.slots[choice.index]);
@@ -174,6 +205,8 @@ struct slot_table slot_recover(const struct slot_evidence evidence[static SLOT_C
 bool slot_reboot_helps(const struct slot_table *table, unsigned running)
 {
 	check(running < SLOT_COUNT);
+	if (slot_is_spent(&table->slots[running]))
+		return slot_choose(table, SLOT_NONE).index == 1 - running;
 	if (table->slots[running].state == SLOT_TRYING)
 		return slot_choose(table, SLOT_NONE).index != SLOT_NONE;
 	return slot_is_healthy(&table->slots[1 - running]);
@@ -271,7 +304,8 @@ fault slot_mark_bad(struct slot_table *table, unsigned index, fault why)
 	if (slot->state == SLOT_EMPTY)
 		return FAULT_SLOT_EMPTY;
 	/* A trial may yet fail: only a good slot may be all that is left. */
-	if (table->slots[1 - index].state != SLOT_GOOD && slot_is_bootable(slot))
+	if (table->slots[1 - index].state != SLOT_GOOD &&
+	    (slot_is_bootable(slot) || slot_is_spent(slot)))
 		return FAULT_SLOT_ONLY_ONE;
 	slot->state = SLOT_BAD;
 	slot->tries_left = 0;

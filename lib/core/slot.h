@@ -36,7 +36,8 @@ struct slot {
 	enum slot_state state;
 	uint8_t priority;   /* 0..SLOT_PRIORITY_MAX, the higher one is preferred */
 	uint8_t tries_left; /* of a trying slot */
-	uint8_t failures;   /* boots in a row that never reached commit, of a good slot */
+	uint8_t failures;   /* boots in a row that never reached commit, of a good slot, or of a
+			     * trying one without tries */
 	uint32_t fault;     /* why it is bad or last failed, FAULT_OK if nothing is known */
 	uint64_t security_version;
 	uint8_t root_hash[SLOT_HASH_SIZE];
@@ -57,7 +58,8 @@ enum slot_reason {
 	SLOT_REASON_TRIAL,       /* activated release on trial */
 	SLOT_REASON_PREFERRED,   /* the good slot of highest priority */
 	SLOT_REASON_FALLBACK,    /* the preferred slot is bad or failing: the other one */
-	SLOT_REASON_LAST_RESORT, /* all good slots keep failing: the one that failed least */
+	SLOT_REASON_LAST_RESORT, /* all good slots keep failing: the one that failed least; or
+				  * there is none, and one that did not prove itself is started */
 	SLOT_REASON_COUNT
 };
 

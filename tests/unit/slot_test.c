@@ -9,16 +9,19 @@
 
 static unsigned long walked;
 
-/* The rules, as one number per slot: which class it is in, and its place in the class. */
+enum { NEVER = -100 };
+
+/* The rules, as one number per slot: which class it is in, and its place in the class. Below zero
+ * it starts only if the other one cannot. */
 static int oracle_merit(struct slot slot)
 {
 	static const int SCORE_BY_STATE[SLOT_STATE_COUNT] = { 0, 0, 1, 1, 0 };
 	const bool trial = slot.state == SLOT_TRYING;
 
 	if (SCORE_BY_STATE[slot.state] == 0)
-		return -1; /* empty, staged and bad never boot */
+		return NEVER; /* empty, staged and bad never boot */
 	if (trial && slot.tries_left == 0)
-		return -1; /* out of tries */
+		return slot.failures == 7 ? NEVER : -1 - slot.failures; /* out of tries */
 	if (trial || slot.failures <= 2)
 		return 100 + slot.priority;             /* by priority alone */
 	return (7 - slot.failures) * 4 + slot.priority; /* failing: the less often, the better */
@@ -26,30 +29,39 @@ static int oracle_merit(struct slot slot)
 
 static unsigned oracle_choose(const struct slot_table *table, unsigned excluded)
 {
-	const int a = excluded == SLOT_A ? -1 : oracle_merit(table->slots[SLOT_A]);
-	const int b = excluded == SLOT_B ? -1 : oracle_merit(table->slots[SLOT_B]);
+	const int a = excluded == SLOT_A ? NEVER : oracle_merit(table->slots[SLOT_A]);
+	const int b = excluded == SLOT_B ? NEVER : oracle_merit(table->slots[SLOT_B]);
 
 	if (table->once == SLOT_A && a >= 0)
 		return SLOT_A;
 	if (table->once == SLOT_B && b >= 0)
 		return SLOT_B;
-	if (a < 0 && b < 0)
+	if (a == NEVER && b == NEVER)
 		return SLOT_NONE;
 	return b > a ? SLOT_B : SLOT_A;
 }
 
-/* What must be stored before the hand-over, slot by slot. */
-static bool oracle_stored(struct slot before, struct slot after, bool chosen)
+/* What must be stored before the hand-over, slot by slot. `desperate`: all trials are over, and
+ * yet one that may still start is kept as it is. */
+static bool oracle_stored(struct slot before, struct slot after, bool chosen, bool desperate)
 {
-	if (before.state == SLOT_TRYING && before.tries_left == 0)
+	if (before.state == SLOT_TRYING && before.tries_left == 0 && !desperate)
 		return after.state == SLOT_BAD && after.fault != 0;
 	if (after.state != before.state || after.priority != before.priority)
 		return false;
 	if (!chosen)
 		return after.tries_left == before.tries_left && after.failures == before.failures;
-	if (before.state == SLOT_TRYING)
+	if (before.state == SLOT_TRYING && before.tries_left > 0)
 		return after.tries_left == before.tries_left - 1;
 	return after.failures == (before.failures == 7 ? 7 : before.failures + 1);
+}
+
+/* The chosen one is out of tries, so nothing better was there: `slot` is kept, too, if it may. */
+static bool oracle_is_desperate(const struct slot_table *table, unsigned chosen, unsigned slot,
+				unsigned excluded)
+{
+	return chosen != SLOT_NONE && oracle_merit(table->slots[chosen]) < 0 && slot != excluded &&
+	       oracle_merit(table->slots[slot]) != NEVER;
 }
 
 static void expect_choice(const struct slot_table *table, unsigned excluded)
@@ -69,7 +81,8 @@ static void expect_choice(const struct slot_table *table, unsigned excluded)
 	expect((choice.reason == SLOT_REASON_NONE) == (wanted == SLOT_NONE));
 	expect(choice.table.once == SLOT_NONE);
 	for (unsigned i = 0; i < SLOT_COUNT; i++)
-		expect(oracle_stored(table->slots[i], choice.table.slots[i], i == choice.index));
+		expect(oracle_stored(table->slots[i], choice.table.slots[i], i == choice.index,
+				     oracle_is_desperate(table, wanted, i, excluded)));
 
 	unstored = slot_choose_unstored(table, excluded);
 	expect(unstored.index == SLOT_NONE || table->slots[unstored.index].state == SLOT_GOOD);
@@ -103,8 +116,10 @@ static bool slot_is_redundant(struct slot slot)
 	const bool middle_tries = slot.tries_left > 0 && slot.tries_left < SLOT_TRIES_MAX;
 	const bool middle_failures = slot.failures > 0 && slot.failures < SLOT_FAILURES_MAX;
 
-	return (slot.state != SLOT_TRYING && middle_tries) ||
-	       (slot.state != SLOT_GOOD && middle_failures);
+	const bool counts = slot.state == SLOT_GOOD ||
+			    (slot.state == SLOT_TRYING && slot.tries_left == 0);
+
+	return (slot.state != SLOT_TRYING && middle_tries) || (!counts && middle_failures);
 }
 
 static void test_every_table(void)
@@ -188,6 +203,37 @@ static void test_both_rot(void)
 		table = choice.table;
 	}
 	expect(boots[SLOT_A] >= 7 && boots[SLOT_B] >= 7);
+}
+
+/* A forced install over the fallback during the last try, and a power cut: the release that was on
+ * trial is all that is left. It starts, but not for ever, and a commit makes it good. */
+static void test_last_try_is_all(void)
+{
+	struct slot_table table = table_good_and(SLOT_TRYING, 1);
+	struct slot_choice choice = slot_choose(&table, SLOT_NONE);
+	unsigned boots = 0;
+
+	expect(choice.index == SLOT_B);
+	table = choice.table;
+	expect(slot_stage_begin(&table, SLOT_A) == FAULT_OK);
+	expect(slot_mark_bad(&table, SLOT_B, FAULT_MARKED_BAD) == FAULT_SLOT_ONLY_ONE);
+	expect(!slot_reboot_helps(&table, SLOT_B));
+	choice = slot_choose(&table, SLOT_NONE);
+	expect(choice.index == SLOT_B && choice.reason == SLOT_REASON_LAST_RESORT);
+	table = choice.table;
+	expect(slot_commit(&table, SLOT_B) == FAULT_OK);
+	expect(table.slots[SLOT_B].state == SLOT_GOOD && table.slots[SLOT_B].failures == 0);
+
+	table = table_good_and(SLOT_TRYING, 0);
+	table.slots[SLOT_A] = (struct slot){ .state = SLOT_EMPTY };
+	while (boots < 100 && slot_choose(&table, SLOT_NONE).index == SLOT_B) {
+		table = slot_choose(&table, SLOT_NONE).table;
+		boots++;
+	}
+	expect(boots == SLOT_FAILURES_MAX);
+	expect(slot_choose(&table, SLOT_NONE).index == SLOT_NONE);
+	expect(slot_choose(&table, SLOT_NONE).table.slots[SLOT_B].state == SLOT_BAD);
+	expect(slot_choose_unstored(&table, SLOT_NONE).index == SLOT_NONE);
 }
 
 static void test_start_failure(void)
@@ -305,6 +351,7 @@ static const struct tap_case CASES[] = {
 	{ "a trial that fails", test_trial_that_fails },
 	{ "a good slot that rots", test_good_slot_that_rots },
 	{ "both slots rot", test_both_rot },
+	{ "a last try is all that is left", test_last_try_is_all },
 	{ "a kernel that cannot be started", test_start_failure },
 	{ "steps", test_steps },
 	{ "staging rules", test_staging_rules },
