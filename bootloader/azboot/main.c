@@ -149,8 +149,11 @@ static void boot_try_slots(struct boot *boot)
 	}
 }
 
+/* Not of a record made from headers: those that could not be read just now would be forgotten. */
 static void boot_remember_nothing(struct boot *boot)
 {
+	if (boot->table.recovered)
+		return;
 	boot->table.last_fault = FAULT_BOOT_NONE;
 	/* If it cannot be stored, the screen tells it all the same. */
 	(void)store_save(&boot->store, &boot->table);
