@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+#include <glib.h>
+#include <string.h>
+
+#include "scenario.h"
+
+static void bit_flip(struct medium *medium, enum part part, unsigned block, unsigned byte)
+{
+	uint32_t *id = &medium->ids[medium_span(part).first + block];
+	uint8_t bytes[MEDIUM_BLOCK];
+
+	memcpy(bytes, medium_bytes(*id), sizeof bytes);
+	bytes[byte] ^= 4;
+	*id = medium_intern(bytes);
+}
+
+static void rubbish(struct medium *medium, enum part part, unsigned block)
+{
+	uint8_t bytes[MEDIUM_BLOCK];
+
+	memset(bytes, 0xa5, sizeof bytes);
+	medium->ids[medium_span(part).first + block] = medium_intern(bytes);
+}
+
+/* Of the two copies the older one is a step behind: what was done last may be forgotten. */
+static void first_copy_rots(struct medium *medium, struct belief *belief)
+{
+	struct belief also = { .count = 1, .maybe = { { .good = 1 } } };
+
+	bit_flip(medium, PART_STATE, 0, 70);
+	belief_join(belief, &also);
+}
+
+static void second_copy_rots(struct medium *medium, struct belief *belief)
+{
+	struct belief also = { .count = 1, .maybe = { { .good = 1 } } };
+
+	bit_flip(medium, PART_STATE, 1, 70);
+	belief_join(belief, &also);
+}
+
+/* The headers are all that is left: the release that was there first goes first. */
+static void both_copies_rot(struct medium *medium, struct belief *belief)
+{
+	rubbish(medium, PART_STATE, 0);
+	bit_flip(medium, PART_STATE, 1, 30);
+	*belief = (struct belief){ .count = 1, .maybe = { { .good = 1, .other = 2 } } };
+}
+
+/* The headers decide: whatever they name must be whole. */
+static void record_is_lost(struct medium *medium, struct belief *belief)
+{
+	rubbish(medium, PART_STATE, 0);
+	rubbish(medium, PART_STATE, 1);
+	*belief = (struct belief){
+		.count = 3,
+		.maybe = { { .good = 1, .other = 2 }, { .good = 2 }, { .good = 2, .other = 3 } }
+	};
+}
+
+static void root_rots(struct medium *medium, struct belief *belief)
+{
+	(void)belief; /* nobody knows yet */
+	bit_flip(medium, PART_ROOT_B, 1, 100);
+	bit_flip(medium, PART_ROOT_B, 2, 7);
+	bit_flip(medium, PART_ROOT_B, 3, 4000);
+}
+
+static void tree_rots(struct medium *medium, struct belief *belief)
+{
+	(void)belief; /* nobody knows yet */
+	bit_flip(medium, PART_ROOT_B, 15, 33);
+	bit_flip(medium, PART_ROOT_B, 16, 90);
+	rubbish(medium, PART_BOOT_B, 0);
+}
+
+enum { A, B };
+
+const struct scenario SCENARIOS[] = {
+	{ .name = "boot",
+	  .run = { { .kind = COMMAND_BOOT }, { .kind = COMMAND_HEALTHY } },
+	  .goal = 1,
+	  .depth = 2 },
+	{ .name = "activate",
+	  .before = { { COMMAND_STAGE, 2, 0 } },
+	  .run = { { COMMAND_ACTIVATE, 2, B } },
+	  .again = { COMMAND_ACTIVATE, 2, B },
+	  .goal = 2,
+	  .depth = 2 },
+	{ .name = "trial and commit",
+	  .before = { { COMMAND_INSTALL, 2, 0 } },
+	  .run = { { .kind = COMMAND_BOOT }, { .kind = COMMAND_HEALTHY } },
+	  .again = { COMMAND_ACTIVATE, 2, B },
+	  .goal = 2,
+	  .depth = 2 },
+	{ .name = "three sick boots, and back",
+	  .before = { { COMMAND_INSTALL, 2, 0 } },
+	  .run = { { .kind = COMMAND_BOOT },
+		   { .kind = COMMAND_SICK },
+		   { .kind = COMMAND_BOOT },
+		   { .kind = COMMAND_SICK },
+		   { .kind = COMMAND_BOOT },
+		   { .kind = COMMAND_SICK },
+		   { .kind = COMMAND_BOOT },
+		   { .kind = COMMAND_HEALTHY } },
+	  .goal = 1,
+	  .sick = 2,
+	  .depth = 2 },
+	{ .name = "three boots that hang, and back",
+	  .before = { { COMMAND_INSTALL, 2, 0 } },
+	  .run = { { .kind = COMMAND_BOOT },
+		   { .kind = COMMAND_BOOT },
+		   { .kind = COMMAND_BOOT },
+		   { .kind = COMMAND_BOOT },
+		   { .kind = COMMAND_HEALTHY } },
+	  .goal = 1,
+	  .sick = 2,
+	  .depth = 2 },
+	{ .name = "rollback",
+	  .before = { { COMMAND_INSTALL, 2, 0 },
+		      { COMMAND_BOOT, 0, 0 },
+		      { COMMAND_HEALTHY, 0, 0 } },
+	  .run = { { COMMAND_ROLLBACK, 1, 0 },
+		   { .kind = COMMAND_BOOT },
+		   { .kind = COMMAND_HEALTHY } },
+	  .again = { COMMAND_ROLLBACK, 1, 0 },
+	  .goal = 1,
+	  .depth = 2 },
+	{ .name = "mark good",
+	  .before = { { COMMAND_INSTALL, 2, 0 }, { COMMAND_BOOT, 0, 0 } },
+	  .run = { { .kind = COMMAND_MARK_GOOD } },
+	  .again = { COMMAND_ACTIVATE, 2, B },
+	  .goal = 2,
+	  .depth = 2 },
+	{ .name = "mark the other slot bad",
+	  .before = { { COMMAND_INSTALL, 2, 0 } },
+	  .run = { { COMMAND_MARK_BAD, 2, B } },
+	  .again = { COMMAND_MARK_BAD, 2, B },
+	  .goal = 1,
+	  .sick = 2,
+	  .again_always = true,
+	  .depth = 2 },
+	{ .name = "floor",
+	  .before = { { COMMAND_INSTALL, 2, 0 },
+		      { COMMAND_BOOT, 0, 0 },
+		      { COMMAND_HEALTHY, 0, 0 },
+		      { COMMAND_INSTALL, 3, 0 },
+		      { COMMAND_BOOT, 0, 0 },
+		      { COMMAND_HEALTHY, 0, 0 } },
+	  .run = { { COMMAND_FLOOR, 3, 0 },
+		   { .kind = COMMAND_BOOT },
+		   { .kind = COMMAND_HEALTHY },
+		   { COMMAND_ROLLBACK, 2, 0 },
+		   { .kind = COMMAND_BOOT },
+		   { .kind = COMMAND_HEALTHY } },
+	  .again = { COMMAND_ROLLBACK, 2, 0 },
+	  .goal = 2,
+	  .depth = 2 },
+	{ .name = "one copy of the record rotten, the first",
+	  .before = { { COMMAND_INSTALL, 2, 0 } },
+	  .damage = first_copy_rots,
+	  .run = { { .kind = COMMAND_BOOT }, { .kind = COMMAND_HEALTHY } },
+	  .again = { COMMAND_INSTALL, 2, 0 },
+	  .goal = 2,
+	  .rotten = true,
+	  .depth = 1 },
+	{ .name = "one copy of the record rotten, the second",
+	  .before = { { COMMAND_INSTALL, 2, 0 } },
+	  .damage = second_copy_rots,
+	  .run = { { .kind = COMMAND_BOOT }, { .kind = COMMAND_HEALTHY } },
+	  .again = { COMMAND_INSTALL, 2, 0 },
+	  .goal = 2,
+	  .rotten = true,
+	  .depth = 1 },
+	{ .name = "both copies of the record rotten",
+	  .before = { { COMMAND_STAGE, 2, 0 } },
+	  .damage = both_copies_rot,
+	  .run = { { .kind = COMMAND_BOOT }, { .kind = COMMAND_HEALTHY } },
+	  .again = { COMMAND_ACTIVATE, 2, B },
+	  .goal = 2,
+	  .depth = 2 },
+	{ .name = "install",
+	  .run = { { COMMAND_INSTALL, 2, 0 } },
+	  .again = { COMMAND_INSTALL, 2, 0 },
+	  .goal = 2,
+	  .depth = 1,
+	  .sample = 400 },
+	{ .name = "install a delta",
+	  .run = { { COMMAND_DELTA, 2, 1 } },
+	  .again = { COMMAND_DELTA, 2, 1 },
+	  .goal = 2,
+	  .depth = 1,
+	  .sample = 400 },
+	{ .name = "install over an old release",
+	  .before = { { COMMAND_INSTALL, 2, 0 },
+		      { COMMAND_BOOT, 0, 0 },
+		      { COMMAND_HEALTHY, 0, 0 } },
+	  .run = { { COMMAND_INSTALL, 3, 0 } },
+	  .again = { COMMAND_INSTALL, 3, 0 },
+	  .goal = 3,
+	  .depth = 1,
+	  .sample = 400 },
+	{ .name = "install over a staged one",
+	  .before = { { COMMAND_STAGE, 3, 0 } },
+	  .run = { { COMMAND_INSTALL, 2, 0 } },
+	  .again = { COMMAND_INSTALL, 2, 0 },
+	  .goal = 2,
+	  .depth = 1,
+	  .sample = 400 },
+	{ .name = "forced install over the fallback",
+	  .before = { { COMMAND_INSTALL, 2, 0 },
+		      { COMMAND_BOOT, 0, 0 },
+		      { COMMAND_BOOT, 0, 0 },
+		      { COMMAND_BOOT, 0, 0 } },
+	  .run = { { COMMAND_INSTALL, 3, 0 } },
+	  .again = { COMMAND_INSTALL, 3, 0 },
+	  .goal = 3,
+	  .forced = true,
+	  .depth = 1,
+	  .sample = 400 },
+	/* Version 1 is below the floor of 2 that these make; version 3 stays. */
+	{ .name = "a release below the floor",
+	  .before = { { COMMAND_INSTALL, 2, 0 },
+		      { COMMAND_BOOT, 0, 0 },
+		      { COMMAND_HEALTHY, 0, 0 },
+		      { COMMAND_INSTALL, 3, 0 },
+		      { COMMAND_BOOT, 0, 0 },
+		      { COMMAND_HEALTHY, 0, 0 },
+		      { COMMAND_FLOOR, 3, 0 },
+		      { COMMAND_BOOT, 0, 0 },
+		      { COMMAND_HEALTHY, 0, 0 },
+		      { COMMAND_INSTALL, 1, 0 } },
+	  .run = { { .kind = COMMAND_BOOT }, { .kind = COMMAND_HEALTHY } },
+	  .goal = 3,
+	  .depth = 2 },
+	{ .name = "install, and the record is lost with the power",
+	  .before = { { COMMAND_INSTALL, 2, 0 },
+		      { COMMAND_BOOT, 0, 0 },
+		      { COMMAND_HEALTHY, 0, 0 } },
+	  .run = { { COMMAND_INSTALL, 3, 0 } },
+	  .damage_after = record_is_lost,
+	  .again = { COMMAND_INSTALL, 3, 0 },
+	  .goal = 3,
+	  .forced = true,
+	  .depth = 1,
+	  .sample = 400 },
+	{ .name = "repair data",
+	  .before = { { COMMAND_INSTALL, 2, 0 },
+		      { COMMAND_BOOT, 0, 0 },
+		      { COMMAND_HEALTHY, 0, 0 },
+		      { COMMAND_ROLLBACK, 1, 0 },
+		      { COMMAND_BOOT, 0, 0 },
+		      { COMMAND_HEALTHY, 0, 0 } },
+	  .damage = root_rots,
+	  .run = { { COMMAND_REPAIR, 2, B } },
+	  .again = { COMMAND_REPAIR, 2, B },
+	  .goal = 1,
+	  .again_always = true,
+	  .rotten = true,
+	  .depth = 1 },
+	{ .name = "repair tree and header",
+	  .before = { { COMMAND_INSTALL, 2, 0 },
+		      { COMMAND_BOOT, 0, 0 },
+		      { COMMAND_HEALTHY, 0, 0 },
+		      { COMMAND_ROLLBACK, 1, 0 },
+		      { COMMAND_BOOT, 0, 0 },
+		      { COMMAND_HEALTHY, 0, 0 } },
+	  .damage = tree_rots,
+	  .run = { { COMMAND_REPAIR, 2, B } },
+	  .again = { COMMAND_REPAIR, 2, B },
+	  .goal = 1,
+	  .again_always = true,
+	  .rotten = true,
+	  .depth = 1 },
+};
+const unsigned SCENARIO_COUNT = G_N_ELEMENTS(SCENARIOS);
