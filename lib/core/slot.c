@@ -89,10 +89,15 @@ static bool slot_is_spent(const struct slot *slot)
 	return slot->state == SLOT_TRYING && slot->tries_left == 0;
 }
 
-/* Trials that ended without a commit are over. */
-static void slot_expire(struct slot *slot)
+/* Trials that ended without a commit are over; but while there is no good slot, a release that did
+ * not prove itself is better than none. Not for ever, or the firmware's next option never got its
+ * turn. */
+static void slot_expire(struct slot_table *table, unsigned index)
 {
-	if (!slot_is_spent(slot))
+	struct slot *slot = &table->slots[index];
+
+	if (!slot_is_spent(slot) ||
+	    (table->slots[1 - index].state != SLOT_GOOD && slot->failures < SLOT_FAILURES_MAX))
 		return;
 	slot->state = SLOT_BAD;
 	if (slot->fault == FAULT_OK)
@@ -107,28 +112,25 @@ static void slot_spend(struct slot *slot)
 		slot->failures++;
 }
 
-static bool slot_is_unproven(const struct slot_table *table, unsigned index, unsigned excluded)
+static bool slot_failed_less(const struct slot_table *table, unsigned index, unsigned than)
 {
-	const struct slot *slot = &table->slots[index];
+	const struct slot *slots = table->slots;
 
-	return index != excluded && slot_is_spent(slot) && slot->failures < SLOT_FAILURES_MAX;
+	return slots[index].failures < slots[than].failures ||
+	       (slots[index].failures == slots[than].failures && table->last == than);
 }
 
-/* Nothing is bootable, so trials are not over when their tries are: a release that did not prove
- * itself is better than none. Not for ever, or the firmware's next option never got its turn. */
-static void slot_choose_unproven(const struct slot_table *table, unsigned excluded,
-				 struct slot_choice *choice)
+/* Nothing is bootable: of the trials that are not over although their tries are, the one that
+ * failed less, so that two of them take turns. */
+static unsigned slot_best_unproven(const struct slot_table *table, unsigned excluded)
 {
-	for (unsigned i = 0; i < SLOT_COUNT; i++) {
-		if (!slot_is_unproven(table, i, excluded))
-			continue;
-		choice->table.slots[i] = table->slots[i];
-		if (choice->index == SLOT_NONE ||
-		    table->slots[i].failures < table->slots[choice->index].failures)
-			choice->index = i;
-	}
-	if (choice->index != SLOT_NONE)
-		choice->reason = SLOT_REASON_LAST_RESORT;
+	unsigned best = SLOT_NONE;
+
+	for (unsigned i = 0; i < SLOT_COUNT; i++)
+		if (i != excluded && slot_is_spent(&table->slots[i]) &&
+		    (best == SLOT_NONE || slot_failed_less(table, i, best)))
+			best = i;
+	return best;
 }
 
 struct slot_choice slot_choose(const struct slot_table *table, unsigned excluded)
@@ -138,7 +140,7 @@ struct slot_choice slot_choose(const struct slot_table *table, unsigned excluded
 
 	check(slot_table_is_valid(table));
 	for (unsigned i = 0; i < SLOT_COUNT; i++)
-		slot_expire(&choice.table.slots[i]);
+		slot_expire(&choice.table, i);
 	choice.table.once = SLOT_NONE;
 
 	if (once != SLOT_NONE && once != excluded && slot_is_bootable(&choice.table.slots[once])) {
@@ -146,10 +148,10 @@ struct slot_choice slot_choose(const struct slot_table *table, unsigned excluded
 		choice.reason = SLOT_REASON_ONCE;
 	} else {
 		choice.index = slot_best(&choice.table, excluded);
+		if (choice.index == SLOT_NONE)
+			choice.index = slot_best_unproven(&choice.table, excluded);
 		if (choice.index != SLOT_NONE)
 			choice.reason = slot_explain(&choice.table, choice.index, excluded);
-		else
-			slot_choose_unproven(table, excluded, &choice);
 	}
 	if (choice.index != SLOT_NONE) {
 		slot_spend(&choice.table.slots[choice.index]);

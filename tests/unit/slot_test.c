@@ -13,7 +13,7 @@ enum { NEVER = -100 };
 
 /* The rules, as one number per slot: which class it is in, and its place in the class. Below zero
  * it starts only if the other one cannot. */
-static int oracle_merit(struct slot slot)
+static int oracle_merit(struct slot slot, struct slot beside)
 {
 	static const int SCORE_BY_STATE[SLOT_STATE_COUNT] = { 0, 0, 1, 1, 0 };
 	const bool trial = slot.state == SLOT_TRYING;
@@ -21,7 +21,7 @@ static int oracle_merit(struct slot slot)
 	if (SCORE_BY_STATE[slot.state] == 0)
 		return NEVER; /* empty, staged and bad never boot */
 	if (trial && slot.tries_left == 0)
-		return slot.failures == 7 ? NEVER : -1 - slot.failures; /* out of tries */
+		return slot.failures == 7 || beside.state == SLOT_GOOD ? NEVER : -1 - slot.failures;
 	if (trial || slot.failures <= 2)
 		return 100 + slot.priority;             /* by priority alone */
 	return (7 - slot.failures) * 4 + slot.priority; /* failing: the less often, the better */
@@ -29,8 +29,10 @@ static int oracle_merit(struct slot slot)
 
 static unsigned oracle_choose(const struct slot_table *table, unsigned excluded)
 {
-	const int a = excluded == SLOT_A ? NEVER : oracle_merit(table->slots[SLOT_A]);
-	const int b = excluded == SLOT_B ? NEVER : oracle_merit(table->slots[SLOT_B]);
+	const int a = excluded == SLOT_A ? NEVER
+					 : oracle_merit(table->slots[SLOT_A], table->slots[SLOT_B]);
+	const int b = excluded == SLOT_B ? NEVER
+					 : oracle_merit(table->slots[SLOT_B], table->slots[SLOT_A]);
 
 	if (table->once == SLOT_A && a >= 0)
 		return SLOT_A;
@@ -38,11 +40,12 @@ static unsigned oracle_choose(const struct slot_table *table, unsigned excluded)
 		return SLOT_B;
 	if (a == NEVER && b == NEVER)
 		return SLOT_NONE;
+	if (a == b && a < 0)
+		return table->last == SLOT_A ? SLOT_B : SLOT_A; /* in turn */
 	return b > a ? SLOT_B : SLOT_A;
 }
 
-/* What must be stored before the hand-over, slot by slot. `desperate`: all trials are over, and
- * yet one that may still start is kept as it is. */
+/* What must be stored before the hand-over, slot by slot. */
 static bool oracle_stored(struct slot before, struct slot after, bool chosen, bool desperate)
 {
 	if (before.state == SLOT_TRYING && before.tries_left == 0 && !desperate)
@@ -56,12 +59,10 @@ static bool oracle_stored(struct slot before, struct slot after, bool chosen, bo
 	return after.failures == (before.failures == 7 ? 7 : before.failures + 1);
 }
 
-/* The chosen one is out of tries, so nothing better was there: `slot` is kept, too, if it may. */
-static bool oracle_is_desperate(const struct slot_table *table, unsigned chosen, unsigned slot,
-				unsigned excluded)
+/* Out of tries, but there is no good one to go back to: it is kept while it may start. */
+static bool oracle_is_desperate(const struct slot_table *table, unsigned slot)
 {
-	return chosen != SLOT_NONE && oracle_merit(table->slots[chosen]) < 0 && slot != excluded &&
-	       oracle_merit(table->slots[slot]) != NEVER;
+	return table->slots[1 - slot].state != SLOT_GOOD && table->slots[slot].failures < 7;
 }
 
 static void expect_choice(const struct slot_table *table, unsigned excluded)
@@ -82,7 +83,7 @@ static void expect_choice(const struct slot_table *table, unsigned excluded)
 	expect(choice.table.once == SLOT_NONE);
 	for (unsigned i = 0; i < SLOT_COUNT; i++)
 		expect(oracle_stored(table->slots[i], choice.table.slots[i], i == choice.index,
-				     oracle_is_desperate(table, wanted, i, excluded)));
+				     oracle_is_desperate(table, i)));
 
 	unstored = slot_choose_unstored(table, excluded);
 	expect(unstored.index == SLOT_NONE || table->slots[unstored.index].state == SLOT_GOOD);
@@ -136,6 +137,7 @@ static void test_every_table(void)
 				continue;
 			table.slots[SLOT_A] = slots[a];
 			table.slots[SLOT_B] = slots[b];
+			table.last = (uint8_t)((a + b) % (SLOT_NONE + 1));
 			for (unsigned once = 0; once <= SLOT_NONE; once++)
 				for (unsigned excluded = 0; excluded <= SLOT_NONE; excluded++) {
 					table.once = (uint8_t)once;
@@ -225,7 +227,7 @@ static void test_last_try_is_all(void)
 	expect(table.slots[SLOT_B].state == SLOT_GOOD && table.slots[SLOT_B].failures == 0);
 
 	table = table_good_and(SLOT_TRYING, 0);
-	table.slots[SLOT_A] = (struct slot){ .state = SLOT_EMPTY };
+	table.slots[SLOT_A] = (struct slot){ .state = SLOT_STAGED };
 	while (boots < 100 && slot_choose(&table, SLOT_NONE).index == SLOT_B) {
 		table = slot_choose(&table, SLOT_NONE).table;
 		boots++;
