@@ -137,7 +137,7 @@ inline choose()
 		:: else
 		fi;
 		if
-		:: (choice == NONE || (spent(choice) && now.fails[now.preferred] <=
+		:: (choice == NONE || (spent(choice) && now.fails[now.preferred] <
 		    now.fails[choice])) && excluded != now.preferred && spent(now.preferred) &&
 		   now.fails[now.preferred] < FAILS_MAX -> choice = now.preferred
 		:: else
@@ -145,11 +145,11 @@ inline choose()
 		if
 		:: choice == NONE || !spent(choice) ->
 			if
-			:: spent(0) -> now.state[0] = BAD
+			:: spent(0) && now.state[1] == GOOD -> now.state[0] = BAD
 			:: else
 			fi;
 			if
-			:: spent(1) -> now.state[1] = BAD
+			:: spent(1) && now.state[0] == GOOD -> now.state[1] = BAD
 			:: else
 			fi
 		:: else

@@ -20,6 +20,8 @@ unsigned expectation_allows(const struct expectation *expectation)
 		allowed |= bit(expectation->good != 0 ? expectation->good : expectation->other);
 	if (trial_over && expectation->boots > BELIEF_FAILURES)
 		allowed |= bit(expectation->other);
+	if (trial_over && expectation->good == 0)
+		allowed |= bit(expectation->trial); /* neither proved itself: in turn */
 	/* Better a release that did not prove itself than none. */
 	return allowed != 0 ? allowed : bit(expectation->trial);
 }

@@ -26,6 +26,7 @@ struct command {
 	enum command_kind kind;
 	unsigned version;
 	unsigned argument;
+	bool refused; /* it must fail, and change nothing */
 };
 
 struct machine_now {            /* of the simulated machine */

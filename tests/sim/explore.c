@@ -8,7 +8,7 @@
 #include "oracle.h"
 #include "state.h"
 
-enum { REPORTS_MAX = 5, BOOTS_SICK = BELIEF_TRIES + 1 };
+enum { REPORTS_MAX = 5, BOOTS_SICK = BELIEF_TRIES + 2 };
 
 void explore_report(struct explorer *explorer, enum wrong wrong, const char *where)
 {
@@ -25,8 +25,13 @@ void explore_report(struct explorer *explorer, enum wrong wrong, const char *whe
 static enum wrong command_count(struct explorer *explorer, const struct command *command,
 				struct machine_now *now)
 {
+	enum wrong wrong;
+
 	explorer->tally.boots += command->kind == COMMAND_BOOT;
-	return command_run(command, now);
+	wrong = command_run(command, now);
+	if (!command->refused)
+		return wrong;
+	return wrong == WRONG_FAILED ? WRONG_NOTHING : WRONG_LIED;
 }
 
 static enum wrong commands_run(struct explorer *explorer, const struct command *commands,
@@ -50,9 +55,9 @@ enum wrong explore_run(struct explorer *explorer, struct machine_now *now)
 /* An empty disk gets version 1, as an installer does it; then what the scenario wants before. */
 bool explore_prepare(struct explorer *explorer)
 {
-	static const struct command FIRST[SCENARIO_COMMANDS] = { { COMMAND_INSTALL, 1, 0 },
-								 { COMMAND_BOOT, 0, 0 },
-								 { COMMAND_HEALTHY, 0, 0 } };
+	static const struct command FIRST[SCENARIO_COMMANDS] = { { COMMAND_INSTALL, 1, 0, false },
+								 { COMMAND_BOOT, 0, 0, false },
+								 { COMMAND_HEALTHY, 0, 0, false } };
 	static const struct medium EMPTY;
 	const struct belief nothing = { .count = 1 };
 	struct machine_now now = { .slot = 2 };
@@ -78,7 +83,7 @@ bool explore_prepare(struct explorer *explorer)
 static enum wrong attempt(struct explorer *explorer, struct machine_now *now, bool healed)
 {
 	const struct scenario *scenario = explorer->scenario;
-	const struct command install = { COMMAND_INSTALL, scenario->goal, 0 };
+	const struct command install = { COMMAND_INSTALL, scenario->goal, 0, false };
 	const enum wrong wrong = command_count(explorer, &scenario->again, now);
 
 	/* After a fault of the disk a release may have been given up: then it comes anew. */
@@ -88,13 +93,16 @@ static enum wrong attempt(struct explorer *explorer, struct machine_now *now, bo
 }
 
 /* Boots until a healthy release runs, and commits it. */
-static enum wrong boot_healthy(struct explorer *explorer, struct machine_now *now)
+static enum wrong boot_healthy(struct explorer *explorer, struct machine_now *now, bool healed)
 {
 	static const struct command BOOT = { .kind = COMMAND_BOOT };
 	static const struct command HEALTHY = { .kind = COMMAND_HEALTHY };
 	static const struct command SICK = { .kind = COMMAND_SICK };
 
-	for (unsigned boot = 0; boot < BOOTS_SICK; boot++) {
+	/* After a fault an older copy of the record may have given tries back. */
+	const unsigned boots = BOOTS_SICK + (healed ? BELIEF_TRIES : 0);
+
+	for (unsigned boot = 0; boot < boots; boot++) {
 		enum wrong wrong = command_count(explorer, &BOOT, now);
 
 		if (wrong != WRONG_NOTHING)
@@ -111,14 +119,14 @@ static enum wrong boot_healthy(struct explorer *explorer, struct machine_now *no
 enum wrong explore_recover(struct explorer *explorer, struct machine_now *now, bool healed)
 {
 	const struct scenario *scenario = explorer->scenario;
-	enum wrong wrong = boot_healthy(explorer, now);
+	enum wrong wrong = boot_healthy(explorer, now, healed);
 
 	if (wrong == WRONG_NOTHING && (scenario->again_always || now->version != scenario->goal)) {
 		if (scenario->again.kind == COMMAND_NONE)
 			return WRONG_GOAL;
 		wrong = attempt(explorer, now, healed);
 		if (wrong == WRONG_NOTHING)
-			wrong = boot_healthy(explorer, now);
+			wrong = boot_healthy(explorer, now, healed);
 	}
 	if (wrong != WRONG_NOTHING)
 		return wrong;
@@ -174,7 +182,7 @@ static void state_explore(struct level *level, const struct state *state)
 	const bool deeper = level->depth + 1 < explorer->scenario->depth ||
 			    (level->depth + 1 == explorer->scenario->depth &&
 			     random_next(&explorer->random) %
-					     (explorer->scenario->sample == 0 ? 64 : 256) ==
+					     (explorer->scenario->sample == 0 ? 16 : 256) ==
 				     0);
 	struct machine_now now = { .slot = 2,
 				   .forced = explorer->scenario->forced,
