@@ -26,6 +26,7 @@ const char *wrong_text(enum wrong wrong)
 		[WRONG_EARLY] = "a trial is started before its try is spent",
 		[WRONG_FLOOR] = "the floor fell, or a release below it was started",
 		[WRONG_RECORD] = "the record names a release that the slot does not hold",
+		[WRONG_HEADER] = "a header stands where no whole release stands",
 		[WRONG_FAILED] = "a command failed",
 		[WRONG_LIED] = "a command said that it is done, and it is not",
 		[WRONG_GOAL] = "the next attempt did not complete",

@@ -45,6 +45,7 @@ enum wrong { /* what a run can show that must not be */
 	     WRONG_EARLY,      /* a trial was started before its try was spent */
 	     WRONG_FLOOR,      /* the floor fell, or what was started is below it */
 	     WRONG_RECORD,     /* the record says that a slot holds what it does not */
+	     WRONG_HEADER,     /* a header says that a slot is complete, and it is not */
 	     WRONG_FAILED,     /* a command failed without cause */
 	     WRONG_LIED,       /* a command said that it is done, and it is not */
 	     WRONG_GOAL,       /* the next attempt did not complete */
@@ -52,7 +53,7 @@ enum wrong { /* what a run can show that must not be */
 };
 const char *wrong_text(enum wrong wrong);
 
-/* Runs one. On failure of the command WRONG_FAILED, and *ret_done is false. */
+/* Runs one; WRONG_FAILED if the command fails. */
 enum wrong command_run(const struct command *command, struct machine_now *now);
 /* What the last command that failed said. */
 const char *command_message(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* Explore: runs a scenario, cuts the power everywhere, and judges what each cut leaves; then cuts
- * the recovery from it. twins.c does the same with disks that fail. */
+ * the recovery from it. faults.c does the same with disks that fail. */
 
 #include "scenario.h"
 

@@ -173,6 +173,18 @@ bool oracle_record_is_true(const struct medium *medium)
 	return true;
 }
 
+bool oracle_headers_are_true(const struct medium *medium)
+{
+	for (unsigned slot = 0; slot < 2; slot++) {
+		const enum part part = slot == 0 ? PART_BOOT_A : PART_BOOT_B;
+
+		if (block_is_sound(medium->ids[medium_span(part).first], "AZBOOTHD", 288) &&
+		    oracle_whole(medium, slot) == 0)
+			return false;
+	}
+	return true;
+}
+
 bool oracle_try_is_spent(const struct medium *medium, unsigned slot, const struct belief *belief,
 			 unsigned version)
 {

@@ -34,6 +34,8 @@ unsigned oracle_boots(const struct medium *medium, unsigned slot);
 unsigned oracle_whole(const struct medium *medium, unsigned slot);
 /* Slots that the record calls staged, on trial or good hold what it says. */
 bool oracle_record_is_true(const struct medium *medium);
+/* Where a sound header stands, a whole release stands with it. */
+bool oracle_headers_are_true(const struct medium *medium);
 /* What is about to start is not on trial, or its try is counted on this medium. */
 bool oracle_try_is_spent(const struct medium *medium, unsigned slot, const struct belief *belief,
 			 unsigned version);
