@@ -226,12 +226,14 @@ static bool is_done(const struct command *command, const struct machine_now *now
 	case COMMAND_NONE:
 	case COMMAND_BOOT:
 	case COMMAND_SICK:
+	case COMMAND_FLOOR:
+		return record.valid;
 	case COMMAND_ACTIVATE:
 	case COMMAND_ROLLBACK:
-	case COMMAND_FLOOR:
 		break;
 	}
-	return record.valid;
+	return record.slots[other].state == ORACLE_TRYING ||
+	       record.slots[other].state == ORACLE_GOOD;
 }
 
 enum wrong command_run(const struct command *command, struct machine_now *now)

@@ -84,14 +84,16 @@ const struct scenario SCENARIOS[] = {
 	{ .name = "activate",
 	  .before = { { COMMAND_STAGE, 2, 0, false } },
 	  .run = { { COMMAND_ACTIVATE, 2, B, false } },
-	  .again = { COMMAND_ACTIVATE, 2, B, false },
+	  .again = { COMMAND_INSTALL, 2, 0, false },
 	  .goal = 2,
+	  .forced = true, /* three cuts can spend all tries */
 	  .depth = 2 },
 	{ .name = "trial and commit",
 	  .before = { { COMMAND_INSTALL, 2, 0, false } },
 	  .run = { { .kind = COMMAND_BOOT }, { .kind = COMMAND_HEALTHY } },
-	  .again = { COMMAND_ACTIVATE, 2, B, false },
+	  .again = { COMMAND_INSTALL, 2, 0, false },
 	  .goal = 2,
+	  .forced = true, /* three cuts can spend all tries */
 	  .depth = 2 },
 	{ .name = "three sick boots, and back",
 	  .before = { { COMMAND_INSTALL, 2, 0, false } },
@@ -129,8 +131,9 @@ const struct scenario SCENARIOS[] = {
 	{ .name = "mark good",
 	  .before = { { COMMAND_INSTALL, 2, 0, false }, { COMMAND_BOOT, 0, 0, false } },
 	  .run = { { .kind = COMMAND_MARK_GOOD } },
-	  .again = { COMMAND_ACTIVATE, 2, B, false },
+	  .again = { COMMAND_INSTALL, 2, 0, false },
 	  .goal = 2,
+	  .forced = true, /* three cuts can spend all tries */
 	  .depth = 2 },
 	{ .name = "mark the other slot bad",
 	  .before = { { COMMAND_INSTALL, 2, 0, false } },
@@ -166,7 +169,8 @@ const struct scenario SCENARIOS[] = {
 	  .goal = 1,
 	  .sick = 2,
 	  .depth = 2 },
-	/* What was on trial before is all that is left when version 3 fails, too. */
+	/* What was on trial before is all that is left when version 3 fails, too. An error of the
+	 * disk that gives up the one would then leave nothing. */
 	{ .name = "forced over the fallback, and a floor is requested",
 	  .before = { { COMMAND_INSTALL, 2, 0, false },
 		      { COMMAND_BOOT, 0, 0, false },
@@ -185,6 +189,7 @@ const struct scenario SCENARIOS[] = {
 	  .goal = 2,
 	  .sick = 3,
 	  .forced = true,
+	  .cuts_only = true,
 	  .depth = 2 },
 	{ .name = "floor",
 	  .before = { { COMMAND_INSTALL, 2, 0, false },

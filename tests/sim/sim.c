@@ -50,7 +50,7 @@ static void scenario_explore(const struct scenario *scenario, uint64_t seed, boo
 
 	if (explore_prepare(&explorer)) {
 		explore_cuts(&explorer);
-		if (!stop || explorer.tally.violations == 0)
+		if (!scenario->cuts_only && (!stop || explorer.tally.violations == 0))
 			explore_faults(&explorer);
 	}
 	tally_print(scenario->name, &explorer.tally);
