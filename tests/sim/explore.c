@@ -165,7 +165,7 @@ static void cut_take(const struct medium *medium, const struct belief *belief, g
 	level->explorer->tally.deepest[MIN(level->depth, 3)]++;
 	if (!scenario->rotten && !oracle_record_is_true(&state.medium))
 		explore_report(level->explorer, WRONG_RECORD, "after a cut");
-	if (!scenario->rotten && !oracle_headers_are_true(&state.medium))
+	if (!scenario->rotten_image && !oracle_headers_are_true(&state.medium))
 		explore_report(level->explorer, WRONG_HEADER, "after a cut");
 	g_array_append_val(level->states, state);
 }

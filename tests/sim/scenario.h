@@ -20,11 +20,12 @@ struct scenario {
 	unsigned sick;        /* the version whose health checks fail, 0 none */
 	bool again_always;    /* the attempt has another aim than the goal: made in any case */
 	bool forced;
-	bool cuts_only;  /* no faults of disks */
-	bool rotten;     /* the record need not be true */
-	unsigned depth;  /* of cuts in the recovery from cuts, all of them */
-	unsigned sample; /* states of a run that the next attempt is made from; the others are
-			  * booted only. 0: all */
+	bool cuts_only;    /* no faults of disks */
+	bool rotten;       /* the record need not be true */
+	bool rotten_image; /* nor a header */
+	unsigned depth;    /* of cuts in the recovery from cuts, all of them */
+	unsigned sample;   /* states of a run that the next attempt is made from; the others are
+			    * booted only. 0: all */
 };
 
 extern const struct scenario SCENARIOS[];

@@ -2,6 +2,7 @@
 #include <glib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "scenario.h"
 
 static void bit_flip(struct medium *medium, enum part part, unsigned block, unsigned byte)
@@ -45,6 +46,32 @@ static void both_copies_rot(struct medium *medium, struct belief *belief)
 	rubbish(medium, PART_STATE, 0);
 	bit_flip(medium, PART_STATE, 1, 30);
 	*belief = (struct belief){ .count = 1, .maybe = { { .good = 1, .other = 2 } } };
+}
+
+static void header_rots(struct medium *medium, struct belief *belief)
+{
+	(void)belief;                         /* nobody knows yet */
+	bit_flip(medium, PART_BOOT_B, 0, 80); /* the security version */
+}
+
+/* Then a slot whose header rots, too, is none. */
+static void record_and_header_rot(struct medium *medium, struct belief *belief)
+{
+	both_copies_rot(medium, belief);
+	header_rots(medium, belief);
+	belief->maybe[0].other = 0;
+}
+
+/* The older copy of the record counts, from before the install: it prefers what stood in A. */
+static void newer_copy_rots(struct medium *medium, struct belief *belief)
+{
+	const uint32_t *ids = medium->ids + medium_span(PART_STATE).first;
+	const bool is_second = bytes_load_u64(medium_bytes(ids[1]) + 24) >
+			       bytes_load_u64(medium_bytes(ids[0]) + 24);
+
+	rubbish(medium, PART_STATE, is_second);
+	*belief = (struct belief){ .count = 2,
+				   .maybe = { { .good = 1, .other = 2 }, { .good = 2 } } };
 }
 
 /* The headers decide: whatever they name must be whole. */
@@ -230,16 +257,32 @@ const struct scenario SCENARIOS[] = {
 	  .again = { COMMAND_ACTIVATE, 2, B, false },
 	  .goal = 2,
 	  .depth = 2 },
+	{ .name = "both copies of the record rotten, and a header",
+	  .before = { { COMMAND_STAGE, 2, 0, false } },
+	  .damage = record_and_header_rot,
+	  .run = { { .kind = COMMAND_BOOT }, { .kind = COMMAND_HEALTHY } },
+	  .goal = 1,
+	  .depth = 2 },
+	{ .name = "a staged release whose header rots is not activated",
+	  .before = { { COMMAND_STAGE, 2, 0, false } },
+	  .damage = header_rots,
+	  .run = { { COMMAND_ACTIVATE, 2, B, true }, { .kind = COMMAND_BOOT } },
+	  .goal = 1,
+	  .rotten = true,
+	  .depth = 2 },
 	{ .name = "install",
 	  .run = { { COMMAND_INSTALL, 2, 0, false } },
 	  .again = { COMMAND_INSTALL, 2, 0, false },
 	  .goal = 2,
 	  .depth = 1,
 	  .sample = 400 },
-	{ .name = "install a delta",
-	  .run = { { COMMAND_DELTA, 2, 1, false } },
-	  .again = { COMMAND_DELTA, 2, 1, false },
-	  .goal = 2,
+	{ .name = "install a delta over an old release",
+	  .before = { { COMMAND_INSTALL, 2, 0, false },
+		      { COMMAND_BOOT, 0, 0, false },
+		      { COMMAND_HEALTHY, 0, 0, false } },
+	  .run = { { COMMAND_DELTA, 3, 2, false } },
+	  .again = { COMMAND_DELTA, 3, 2, false },
+	  .goal = 3,
 	  .depth = 1,
 	  .sample = 400 },
 	{ .name = "install over an old release",
@@ -295,6 +338,28 @@ const struct scenario SCENARIOS[] = {
 	  .forced = true,
 	  .depth = 1,
 	  .sample = 400 },
+	{ .name = "install, and the newer copy of the record is lost with the power",
+	  .before = { { COMMAND_INSTALL, 2, 0, false },
+		      { COMMAND_BOOT, 0, 0, false },
+		      { COMMAND_HEALTHY, 0, 0, false },
+		      { COMMAND_ROLLBACK, 1, 0, false } },
+	  .run = { { COMMAND_STAGE, 3, 0, false } },
+	  .damage_after = newer_copy_rots,
+	  .again = { COMMAND_INSTALL, 2, 0, false },
+	  .goal = 2,
+	  .rotten = true,
+	  .depth = 1,
+	  .sample = 100 },
+	{ .name = "install again what has rotted",
+	  .before = { { COMMAND_STAGE, 2, 0, false } },
+	  .damage = root_rots,
+	  .run = { { COMMAND_INSTALL, 2, 0, false } },
+	  .again = { COMMAND_INSTALL, 2, 0, false },
+	  .goal = 2,
+	  .rotten = true,
+	  .rotten_image = true,
+	  .depth = 1,
+	  .sample = 100 },
 	{ .name = "repair data",
 	  .before = { { COMMAND_INSTALL, 2, 0, false },
 		      { COMMAND_BOOT, 0, 0, false },
@@ -308,6 +373,7 @@ const struct scenario SCENARIOS[] = {
 	  .goal = 1,
 	  .again_always = true,
 	  .rotten = true,
+	  .rotten_image = true,
 	  .depth = 1 },
 	{ .name = "repair tree and header",
 	  .before = { { COMMAND_INSTALL, 2, 0, false },
