@@ -16,9 +16,8 @@ enum { SEED_DEFAULT = 1 };
 
 static void tally_print(const char *name, const struct tally *tally)
 {
-	printf("# %s: %lu operations, %lu cuts, %lu states (%lu, %lu, %lu of one, two, three "
-	       "cuts), "
-	       "%lu next attempts, %lu faults, %lu boots (%lu more as before), %lu violations\n",
+	printf("# %s: %lu operations, %lu cuts, %lu states (%lu, %lu, %lu of one, two, three cuts)"
+	       ", %lu next attempts, %lu faults, %lu boots (%lu more as before), %lu violations\n",
 	       name, tally->operations, tally->cuts, tally->states, tally->deepest[0],
 	       tally->deepest[1], tally->deepest[2], tally->recoveries, tally->faults, tally->boots,
 	       tally->known, tally->violations);
@@ -92,7 +91,7 @@ int main(void)
 		if (stop && sum.violations > 0)
 			break;
 	}
-	tally_print("in all", &sum);
+	tally_print("power cuts, in all", &sum);
 	printf("1..%u\n", number);
 	releases_remove();
 	return number == 0 || sum.violations > 0;
