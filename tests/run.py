@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+FIGURES = ("# power cuts, in all: ", "# mutation score: ", "# model: ") # what a test has counted, to be read here
+
 
 def main():
     build, names = sys.argv[1], sys.argv[2:]
@@ -25,6 +27,9 @@ def main():
     for line in open(log, encoding="utf-8"):
         result = json.loads(line)
         seen += 1
+        for said in result.get("stdout", "").splitlines():
+            if said.startswith(FIGURES):
+                print(said)
         ok = result["result"] in ("OK", "EXPECTEDFAIL")
         if result["result"] == "SKIP":
             print(f"skipped: {result['name']}")
