@@ -47,7 +47,7 @@ struct machine_status {
 typedef struct machine_status MachineStatus; /* for g_autoptr() only */
 
 struct machine_progress {
-	const char *step; /* "verify", "download", "write", "read back", ...: static */
+	const char *step; /* "check", "read tree", "copy", "make", "read back", ...: static */
 	guint64 done_bytes;
 	guint64 total_bytes;   /* 0: unknown */
 	guint64 fetched_bytes; /* of the bundle, so far */
