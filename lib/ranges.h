@@ -12,7 +12,7 @@ struct source_range {
 
 enum {
 	RANGES_GAP_BYTES = 8192, /* what a request costs, roughly, in bytes that could have come */
-	RANGES_COUNT_MAX = 1024, /* requests for one install, of a polite client */
+	RANGES_COUNT_MAX = 1024, /* requests for one payload, of a polite client */
 };
 
 /* Joins neighbours in place and returns how many are left. A range joins the one before it when it
