@@ -18,7 +18,7 @@ struct crew {
 
 unsigned crew_threads(void)
 {
-	return MIN(g_get_num_processors(), CREW_THREADS_MAX);
+	return MIN(2 * g_get_num_processors(), CREW_THREADS_MAX);
 }
 
 /* The next job, or NULL at the end. */

@@ -162,16 +162,18 @@ class Times:
 
     # Contestants.
 
-    def install_contestants(self, device, service):
+    def install_contestants(self, device, bare, service):
         pipeline = (f"zstd -q -dc {self.path('root.zst')} | "
                     f"dd of={self.path('written')} bs=1M conv=fsync status=none")
-        made = [("azupdate install", lambda: device.empty(running=False),
+        made = [("azupdate install, nothing to copy from", lambda: bare.empty(running=False),
+                 lambda: bare.install(self.bundle)),
+                ("azupdate install over the old release", lambda: device.empty(running=True),
                  lambda: device.install(self.bundle)),
                 ("zstd -d into dd conv=fsync, root alone", self.written_clean,
                  lambda: run("sh", "-c", pipeline)),
                 ("casync extract --seed, both images", self.casync_clean, self.casync_extract)]
         if service:
-            made.insert(1, ("rauc install, plain bundle", nothing,
+            made.insert(2, ("rauc install, plain bundle", nothing,
                             lambda: service.install(self.path("plain.raucb"))))
         made.append(("azupdate install of a delta", lambda: device.empty(running=True),
                      lambda: device.install(self.publisher.at / "delta.azb")))
@@ -200,8 +202,9 @@ class Times:
         sizes = {"rootfs": self.root.stat().st_size, "boot": 256 * MIB}
         return RaucService(at, sizes)
 
-    def check_all(self, device, service):
-        device.check(self.root)
+    def check_all(self, devices, service):
+        for device in devices:
+            device.check(self.root)
         same(self.path("root.out"), self.root)
         same(self.path("uki.out"), self.plain_ukis["new"])
         if service:
@@ -210,14 +213,16 @@ class Times:
     def run(self, pair):
         self.bundles(pair)
         self.casync_make()
-        device = ours.Device(self.publisher, self.path("device"), self.publisher.at / "old.azb")
+        device, bare = (ours.Device(self.publisher, self.path(name), self.publisher.at / "old.azb")
+                        for name in ("device", "bare"))
+        bare.forget_a()
         for name, processes in (("1 core", []), ("2 cores", ["-multi", "2"])):
             rate = self.hash_rate(processes)
             self.put(f"raw: SHA-256 of 4 KiB, OpenSSL, {name}", {"bytes_per_second": rate})
         with self.rauc_service() as service:
-            seconds = contest(self.rate_contestants() + self.install_contestants(device, service))
+            seconds = contest(self.rate_contestants() + self.install_contestants(device, bare, service))
             self.put("rauc service", {"memory": service.memory(), "cpu": service.cpu() / RUNS})
-            self.check_all(device, service)
+            self.check_all((device, bare), service)
         root, uki = self.root.stat().st_size, self.plain_ukis["new"].stat().st_size
         for name, times in seconds.items():
             alone = "raw" in name or "alone" in name
