@@ -7,7 +7,7 @@
 #include "crypto.h"
 #include "failure.h"
 
-enum { BLOCK = CONVERGE_BLOCK, HASH = VERITREE_HASH_SIZE };
+enum { BLOCK = CONVERGE_BLOCK, HASH = VERITREE_HASH_SIZE, DELTA_THREADS = 2 };
 
 struct worker {
 	struct effort *effort;
@@ -498,6 +498,14 @@ static void job_free(gpointer data)
 	g_free(job);
 }
 
+static unsigned threads_choose(const struct converge *converge)
+{
+	if (converge_is_alone(converge))
+		return 0;
+	/* A delta's frame takes most of the memory that there may be. */
+	return converge->delta != NULL ? MIN(crew_threads(), DELTA_THREADS) : crew_threads();
+}
+
 struct effort *effort_new(struct converge *converge, gboolean read_only)
 {
 	static const struct crew_ops OPS = { worker_new, worker_free, worker_work, job_free };
@@ -511,7 +519,7 @@ struct effort *effort_new(struct converge *converge, gboolean read_only)
 	crypto_hash(hasher, ZERO, BLOCK, effort->zero_hash);
 	g_mutex_init(&effort->mutex);
 	effort->written = g_array_new(FALSE, FALSE, sizeof(struct window));
-	effort->crew = crew_new(converge_is_alone(converge) ? 0 : crew_threads(), &OPS, effort);
+	effort->crew = crew_new(threads_choose(converge), &OPS, effort);
 	return effort;
 }
 

@@ -84,26 +84,10 @@ static void requests_join(struct plan *plan)
 			g_array_index(plan->requests, struct source_range, i).size_bytes;
 }
 
-/* A frame that is decoded has its other blocks too: to read them from the seed, a few at a time,
- * and to write them apart takes longer. */
-static void copies_take(struct plan *plan, const struct frameindex *frames)
-{
-	struct frame_entry entry = { 0 };
-
-	while (frameindex_next(frames, &entry)) {
-		if (!plan_has(plan, entry.first_block, entry.block_count, PLAN_FETCH))
-			continue;
-		for (uint32_t i = 0; i < entry.block_count; i++)
-			if (plan_get(plan, entry.first_block + i) == PLAN_COPY)
-				plan_set(plan, entry.first_block + i, PLAN_FETCH);
-	}
-}
-
 void plan_close(struct plan *plan, const struct frameindex *frames, uint64_t offset)
 {
 	struct frame_entry entry = { 0 };
 
-	copies_take(plan, frames);
 	plan_count(plan);
 	while (frameindex_next(frames, &entry))
 		if (plan_has(plan, entry.first_block, entry.block_count, PLAN_FETCH))

@@ -50,8 +50,7 @@ static inline void plan_set(struct plan *plan, uint64_t block, enum plan_origin 
 /* Whether any of the blocks comes from there. */
 gboolean plan_has(const struct plan *plan, uint64_t first, uint64_t count, enum plan_origin origin);
 
-/* Has what stands in a wanted frame come out of it, not out of the seed; counts the origins, and
- * lists the ranges of the frames from which blocks are wanted. `offset` is
+/* Counts the origins, and lists the ranges of the frames from which blocks are wanted. `offset` is
  * where the section of frames starts in the bundle. */
 void plan_close(struct plan *plan, const struct frameindex *frames, uint64_t offset);
 void plan_close_delta(struct plan *plan, const struct deltaindex *delta, uint64_t offset);
