@@ -175,50 +175,59 @@ static gboolean work_answer(GDBusMethodInvocation *invocation, struct work *work
 	return TRUE;
 }
 
+/* What a call gives that installs or plans: a bundle by descriptor, or by its address. */
+struct given {
+	GUnixFDList *fds;
+	GVariant *bundle;
+	const char *url; /* NULL: the descriptor */
+	GVariant *options;
+};
+
+static gboolean bundle_answer(GDBusMethodInvocation *invocation, struct server *server,
+			      const struct given *given, enum work_kind kind)
+{
+	GError *error = NULL;
+	g_autoptr(Work) work = work_ask(server, given->options, INSTALL_OPTIONS, &error);
+
+	if (work == NULL ||
+	    !(given->url != NULL ? url_take(given->url, &work->url, &error)
+				 : descriptor_take(given->fds, given->bundle, &work->fd, &error)))
+		return call_fail(invocation, error);
+	return work_answer(invocation, g_steal_pointer(&work), kind);
+}
+
 static gboolean install_handle(BusManager *manager, GDBusMethodInvocation *invocation,
 			       GUnixFDList *fds, GVariant *bundle, GVariant *options,
 			       gpointer user_data)
 {
-	GError *error = NULL;
-	g_autoptr(Work) work = work_ask(user_data, options, INSTALL_OPTIONS, &error);
+	const struct given given = { .fds = fds, .bundle = bundle, .options = options };
 
-	if (work == NULL || !descriptor_take(fds, bundle, &work->fd, &error))
-		return call_fail(invocation, error);
-	return work_answer(invocation, g_steal_pointer(&work), WORK_INSTALL);
+	return bundle_answer(invocation, user_data, &given, WORK_INSTALL);
 }
 
 static gboolean install_url_handle(BusManager *manager, GDBusMethodInvocation *invocation,
 				   const char *url, GVariant *options, gpointer user_data)
 {
-	GError *error = NULL;
-	g_autoptr(Work) work = work_ask(user_data, options, INSTALL_OPTIONS, &error);
+	const struct given given = { .url = url, .options = options };
 
-	if (work == NULL || !url_take(url, &work->url, &error))
-		return call_fail(invocation, error);
-	return work_answer(invocation, g_steal_pointer(&work), WORK_INSTALL);
+	return bundle_answer(invocation, user_data, &given, WORK_INSTALL);
 }
 
 static gboolean plan_handle(BusManager *manager, GDBusMethodInvocation *invocation,
 			    GUnixFDList *fds, GVariant *bundle, GVariant *options,
 			    gpointer user_data)
 {
-	GError *error = NULL;
-	g_autoptr(Work) work = work_ask(user_data, options, INSTALL_OPTIONS, &error);
+	const struct given given = { .fds = fds, .bundle = bundle, .options = options };
 
-	if (work == NULL || !descriptor_take(fds, bundle, &work->fd, &error))
-		return call_fail(invocation, error);
-	return work_answer(invocation, g_steal_pointer(&work), WORK_PLAN);
+	return bundle_answer(invocation, user_data, &given, WORK_PLAN);
 }
 
 static gboolean plan_url_handle(BusManager *manager, GDBusMethodInvocation *invocation,
 				const char *url, GVariant *options, gpointer user_data)
 {
-	GError *error = NULL;
-	g_autoptr(Work) work = work_ask(user_data, options, INSTALL_OPTIONS, &error);
+	const struct given given = { .url = url, .options = options };
 
-	if (work == NULL || !url_take(url, &work->url, &error))
-		return call_fail(invocation, error);
-	return work_answer(invocation, g_steal_pointer(&work), WORK_PLAN);
+	return bundle_answer(invocation, user_data, &given, WORK_PLAN);
 }
 
 static gboolean verify_handle(BusManager *manager, GDBusMethodInvocation *invocation,

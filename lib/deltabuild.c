@@ -32,8 +32,8 @@ static gboolean base_read(void *user_data, uint64_t offset, uint8_t *ret_bytes, 
 static gboolean frame_check(const struct building *building, unsigned number,
 			    const GByteArray *stored)
 {
-	struct deltacontent *images = (struct deltacontent *)building->images.base;
-	const struct deltaframe_base base = { base_read, images, deltacompanion_end(images) };
+	const struct deltaframe_base base = { base_read, (gpointer)building->images.base,
+					      deltacompanion_end(building->images.base) };
 	const GArray *blocks =
 		g_array_index(building->images.form->frames, struct deltaform_frame, number).blocks;
 	const size_t size = (size_t)blocks->len * BLOCK;

@@ -71,11 +71,6 @@ struct deltacontent_object *deltacontent_object(const struct deltacontent *conte
 	return g_ptr_array_index(content->objects, object);
 }
 
-static struct deltacontent_object *object_at(const struct deltacontent *content, uint32_t object)
-{
-	return g_ptr_array_index(content->objects, object);
-}
-
 struct deltacontent_object *deltacontent_object_add(struct deltacontent *content, const char *path)
 {
 	struct deltacontent_object *object = g_new0(struct deltacontent_object, 1);
@@ -137,7 +132,7 @@ gboolean deltacontent_find(const struct deltacontent *base,
 	}
 	for (guint i = 0; numbers != NULL && i < numbers->len; i++) {
 		const uint32_t number = g_array_index(numbers, uint32_t, i);
-		const uint64_t far = difference(object_at(base, number)->size_bytes,
+		const uint64_t far = difference(deltacontent_object(base, number)->size_bytes,
 						object->size_bytes);
 
 		if (far < best) {
@@ -279,7 +274,7 @@ static void extents_fill(struct deltacontent *content)
 	for (guint i = 0; i < content->segments->len; i++) {
 		const struct deltacontent_segment *segment = &g_array_index(
 			content->segments, struct deltacontent_segment, i);
-		struct deltacontent_object *object = object_at(content, segment->object);
+		struct deltacontent_object *object = deltacontent_object(content, segment->object);
 		const struct deltacontent_extent extent = { segment->at, segment->image_offset,
 							    segment->size_bytes };
 
@@ -287,7 +282,7 @@ static void extents_fill(struct deltacontent *content)
 		object->size_bytes = MAX(object->size_bytes, segment->at + segment->size_bytes);
 	}
 	for (guint i = 0; i < content->objects->len; i++)
-		g_array_sort(object_at(content, i)->extents, extent_compare);
+		g_array_sort(deltacontent_object(content, i)->extents, extent_compare);
 }
 
 void deltacontent_split(struct deltacontent *content, const GArray *runs)
@@ -327,7 +322,7 @@ void deltacontent_split(struct deltacontent *content, const GArray *runs)
 
 GByteArray *deltacontent_object_read(const struct deltacontent *content, uint32_t number)
 {
-	const struct deltacontent_object *object = object_at(content, number);
+	const struct deltacontent_object *object = deltacontent_object(content, number);
 	GByteArray *bytes = g_byte_array_new();
 
 	g_byte_array_set_size(bytes, (guint)object->size_bytes);
@@ -390,7 +385,7 @@ static gboolean stream_add(struct deltacontent_object *object, const GByteArray 
 
 void deltacontent_object_open(struct deltacontent *content, uint32_t number, gboolean for_new)
 {
-	struct deltacontent_object *object = object_at(content, number);
+	struct deltacontent_object *object = deltacontent_object(content, number);
 	g_autoptr(GByteArray) bytes = deltacontent_object_read(content, number);
 	g_autoptr(GArray) spans = recode_find(bytes->data, bytes->len);
 	uint64_t at = 0;

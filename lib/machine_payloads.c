@@ -129,24 +129,18 @@ static gboolean each(struct payloads *payloads, converge_func function, GError *
 	return TRUE;
 }
 
-static gboolean head_of_full(struct converge *converge, GError **error)
+static gboolean needs_full(const struct converge *converge)
 {
-	return converge->delta != NULL || converge_leaves(converge, error);
+	return converge->delta == NULL && !converge->is_right;
 }
 
-static gboolean parents_of_full(struct converge *converge, GError **error)
+static gboolean each_full(struct payloads *payloads, converge_func function, GError **error)
 {
-	return converge->delta != NULL || converge_parents(converge, error);
-}
-
-static gboolean dictionary_of_full(struct converge *converge, GError **error)
-{
-	return converge->delta != NULL || converge_dictionary(converge, error);
-}
-
-static gboolean index_of_full(struct converge *converge, GError **error)
-{
-	return converge->delta != NULL || converge_index(converge, error);
+	for (unsigned i = 0; i < PAYLOAD_COUNT; i++)
+		if (needs_full(&payloads->converges[i]) &&
+		    !function(&payloads->converges[i], error))
+			return FALSE;
+	return TRUE;
 }
 
 /* A web server is asked for a little more than what is needed, in fewer requests. */
@@ -185,8 +179,7 @@ static const struct converge *table_user(const struct payloads *payloads,
 	for (unsigned i = 0; i < PAYLOAD_COUNT; i++) {
 		const struct converge *converge = &payloads->converges[i];
 
-		if (strcmp(section->name, NAMES[i]) == 0 && converge->delta == NULL &&
-		    !converge->is_right)
+		if (strcmp(section->name, NAMES[i]) == 0 && needs_full(converge))
 			return converge;
 	}
 	return NULL;
@@ -224,11 +217,12 @@ static void tables_schedule(const struct payloads *payloads, unsigned kinds)
 static gboolean plan_full(struct payloads *payloads, GError **error)
 {
 	tables_schedule(payloads, PARENTS);
-	if (!each(payloads, parents_of_full, error))
+	if (!each_full(payloads, converge_parents, error))
 		return FALSE;
 	tables_schedule(payloads, TABLES);
-	return each(payloads, head_of_full, error) && each(payloads, dictionary_of_full, error) &&
-	       each(payloads, index_of_full, error);
+	return each_full(payloads, converge_leaves, error) &&
+	       each_full(payloads, converge_dictionary, error) &&
+	       each_full(payloads, converge_index, error);
 }
 
 gboolean payloads_plan(struct payloads *payloads, GError **error)
