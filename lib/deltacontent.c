@@ -436,3 +436,31 @@ guint deltacontent_segment_find(const struct deltacontent *content, uint64_t ima
 	}
 	return low;
 }
+
+gboolean deltacontent_extent_clip(struct deltacontent_extent *extent,
+				  const struct deltacontent_part *part)
+{
+	const uint64_t from = MAX(extent->at, part->at);
+	const uint64_t to = MIN(extent->at + extent->size_bytes, part->at + part->size_bytes);
+
+	if (from >= to)
+		return FALSE;
+	extent->image_offset += from - extent->at;
+	extent->at = from;
+	extent->size_bytes = to - from;
+	return TRUE;
+}
+
+gboolean deltacontent_segment_clip(struct deltacontent_segment *segment, uint64_t offset,
+				   uint64_t end)
+{
+	const uint64_t from = MAX(segment->image_offset, offset);
+	const uint64_t to = MIN(segment->image_offset + segment->size_bytes, end);
+
+	if (from >= to)
+		return FALSE;
+	segment->at += from - segment->image_offset;
+	segment->image_offset = from;
+	segment->size_bytes = to - from;
+	return TRUE;
+}

@@ -102,5 +102,12 @@ gboolean deltacontent_find(const struct deltacontent *base,
 struct deltacontent_part *deltacontent_part_find(const struct deltacontent_object *object,
 						 uint64_t at);
 
+/* Leaves of an extent what lies in a part; FALSE: nothing does. */
+gboolean deltacontent_extent_clip(struct deltacontent_extent *extent,
+				  const struct deltacontent_part *part);
+/* Leaves of a segment what lies between two offsets of the image; FALSE: nothing does. */
+gboolean deltacontent_segment_clip(struct deltacontent_segment *segment, uint64_t offset,
+				   uint64_t end);
+
 /* The segment that holds the byte at `image_offset`. */
 guint deltacontent_segment_find(const struct deltacontent *content, uint64_t image_offset);

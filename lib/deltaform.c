@@ -73,17 +73,13 @@ static void stream_join(struct forming *forming, uint32_t number, uint32_t part_
 	closure->raw_size += part->raw_size;
 	closure->reference_size += part->kind == RECODE_LZ4 ? LZ4_REFERENCE : 2 * part->raw_size;
 	for (guint i = 0; i < object->extents->len; i++) {
-		const struct deltacontent_extent *extent = &g_array_index(
-			object->extents, struct deltacontent_extent, i);
-		const uint64_t from = MAX(extent->at, part->at);
-		const uint64_t to = MIN(extent->at + extent->size_bytes,
-					part->at + part->size_bytes);
-		const uint64_t offset = extent->image_offset + (from - extent->at);
+		struct deltacontent_extent extent = g_array_index(object->extents,
+								  struct deltacontent_extent, i);
 
-		if (from >= to)
+		if (!deltacontent_extent_clip(&extent, part))
 			continue;
-		for (uint64_t block = offset / BLOCK; block <= (offset + to - from - 1) / BLOCK;
-		     block++)
+		for (uint64_t block = extent.image_offset / BLOCK;
+		     block <= (extent.image_offset + extent.size_bytes - 1) / BLOCK; block++)
 			block_join(forming, block);
 	}
 }

@@ -118,17 +118,12 @@ static void wanted_find(struct pairing *pairing, const GArray *runs)
 		     j++) {
 			struct deltacontent_segment segment = g_array_index(
 				pairing->new_content->segments, struct deltacontent_segment, j);
-			const uint64_t from = MAX(segment.image_offset, offset);
-			const uint64_t to = MIN(segment.image_offset + segment.size_bytes, end);
 			struct deltapair *pair = pair_at(pairing->pairs, segment.object);
 
 			if (segment.image_offset >= end)
 				break;
-			if (from >= to)
+			if (!deltacontent_segment_clip(&segment, offset, end))
 				continue;
-			segment.at += from - segment.image_offset;
-			segment.image_offset = from;
-			segment.size_bytes = to - from;
 			pair->is_wanted = TRUE;
 			pair->is_same = pair->is_same && pair->has_base &&
 					segment_is_same(pairing, pair, &segment);

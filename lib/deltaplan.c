@@ -244,16 +244,13 @@ static void stream_add(struct planning *planning, const struct deltaform_stream 
 		    &g_array_index(planning->images->pairs, struct deltapair, stream->object),
 		    part->raw_at, part->raw_size);
 	for (guint i = 0; i < object->extents->len; i++) {
-		const struct deltacontent_extent *extent = &g_array_index(
-			object->extents, struct deltacontent_extent, i);
-		const uint64_t from = MAX(extent->at, part->at);
-		const uint64_t to = MIN(extent->at + extent->size_bytes,
-					part->at + part->size_bytes);
+		struct deltacontent_extent extent = g_array_index(object->extents,
+								  struct deltacontent_extent, i);
 
-		if (from >= to)
+		if (!deltacontent_extent_clip(&extent, part))
 			continue;
-		planning->made_at = made_start + (from - part->at);
-		stream_place(planning, extent->image_offset + (from - extent->at), to - from);
+		planning->made_at = made_start + (extent.at - part->at);
+		stream_place(planning, extent.image_offset, extent.size_bytes);
 	}
 	planning->made_at = made_start + part->size_bytes;
 }
@@ -310,17 +307,11 @@ static void block_add(struct planning *planning, uint32_t index)
 	     i++) {
 		struct deltacontent_segment segment = g_array_index(content->segments,
 								    struct deltacontent_segment, i);
-		const uint64_t from = MAX(segment.image_offset, offset);
-		const uint64_t to = MIN(segment.image_offset + segment.size_bytes, end);
 
 		if (segment.image_offset >= end)
 			break;
-		if (from >= to)
-			continue;
-		segment.at += from - segment.image_offset;
-		segment.image_offset = from;
-		segment.size_bytes = to - from;
-		plain_add(planning, &segment, block_at + (from - offset));
+		if (deltacontent_segment_clip(&segment, offset, end))
+			plain_add(planning, &segment, block_at + (segment.image_offset - offset));
 	}
 	if (end < offset + BLOCK) {
 		g_byte_array_append(planning->plan->raw, ZEROS, (guint)(offset + BLOCK - end));
@@ -405,16 +396,13 @@ static void member_reference_add(struct planning *planning, struct member *membe
 
 	member->reference_at = plan->reference->len;
 	for (guint i = 0; i < object->extents->len; i++) {
-		const struct deltacontent_extent *extent = &g_array_index(
-			object->extents, struct deltacontent_extent, i);
-		const uint64_t from = MAX(extent->at, part->at);
-		const uint64_t to = MIN(extent->at + extent->size_bytes,
-					part->at + part->size_bytes);
-		const struct deltaencode_range range = { extent->image_offset + (from - extent->at),
-							 to - from };
+		struct deltacontent_extent extent = g_array_index(object->extents,
+								  struct deltacontent_extent, i);
+		struct deltaencode_range range;
 
-		if (from >= to)
+		if (!deltacontent_extent_clip(&extent, part))
 			continue;
+		range = (struct deltaencode_range){ extent.image_offset, extent.size_bytes };
 		g_array_append_val(plan->ranges, range);
 		reference.range_count++;
 	}
