@@ -115,9 +115,7 @@ static gboolean outline_block(struct outline *outline, uint64_t first, uint64_t 
 static gboolean outline_all(struct converge *converge, gboolean write, GError **error)
 {
 	const struct veritree *tree = &converge->target.tree;
-	g_autoptr(CryptoHasher)
-		hasher = crypto_hasher_new(converge->target.image->superblock.salt,
-					   converge->target.image->superblock.salt_size);
+	g_autoptr(CryptoHasher) hasher = converge_hasher_new(&converge->target);
 	struct outline outline = { .converge = converge, .goes_on = converge_is_marked(converge) };
 	static const uint8_t ZERO[BLOCK];
 

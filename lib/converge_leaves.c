@@ -168,9 +168,8 @@ static const struct bundle_section *leaves_find(const struct converge *converge,
 gboolean converge_leaves(struct converge *converge, GError **error)
 {
 	static const uint8_t ZERO[BLOCK];
-	const struct veritree_superblock *superblock = &converge->target.image->superblock;
 	const struct bundle_section *section = leaves_find(converge, error);
-	g_autoptr(CryptoHasher) hasher = crypto_hasher_new(superblock->salt, superblock->salt_size);
+	g_autoptr(CryptoHasher) hasher = converge_hasher_new(&converge->target);
 	g_autofree struct leaves *leaves = g_new0(struct leaves, 1);
 
 	if (section == NULL)
@@ -207,11 +206,10 @@ static GHashTable *seed_parents(const struct converge_place *seed, uint8_t *pare
 static void origins_find(struct converge *converge)
 {
 	static const uint8_t ZERO[BLOCK];
-	const struct veritree_superblock *superblock = &converge->target.image->superblock;
 	const struct veritree *tree = &converge->seed->tree;
 	const uint8_t *wanted = g_bytes_get_data(converge->parents, NULL);
 	const uint64_t count = converge->target.tree.level_blocks[0];
-	g_autoptr(CryptoHasher) hasher = crypto_hasher_new(superblock->salt, superblock->salt_size);
+	g_autoptr(CryptoHasher) hasher = converge_hasher_new(&converge->target);
 	g_autofree uint8_t *parents = g_malloc(tree->level_blocks[1] * BLOCK);
 	g_autoptr(GHashTable) known = seed_parents(converge->seed, parents);
 	uint8_t hash[HASH];

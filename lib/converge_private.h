@@ -87,6 +87,9 @@ gboolean converge_step(const struct converge *converge, const char *step, uint64
 /* The same, of the blocks that are done. */
 gboolean effort_step(struct effort *effort, const char *step, GError **error);
 
+/* With the salt of a place. The caller frees. */
+struct crypto_hasher *converge_hasher_new(const struct converge_place *place);
+
 /* The wanted hashes of a window's blocks, out of the tree that stands at a place. */
 gboolean converge_wanted(const struct converge_place *place, const struct window *window,
 			 uint8_t *ret_hashes, GError **error);

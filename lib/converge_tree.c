@@ -76,7 +76,7 @@ gboolean converge_is_marked(const struct converge *converge)
 	       memcmp(bytes, wanted, BLOCK) == 0;
 }
 
-static struct crypto_hasher *hasher_new(const struct converge_place *place)
+struct crypto_hasher *converge_hasher_new(const struct converge_place *place)
 {
 	const struct veritree_superblock *superblock = &place->image->superblock;
 
@@ -143,7 +143,7 @@ static gboolean climb_leaves(const struct climb *climb, struct veritybuild *buil
 gboolean converge_root_holds(const struct converge_place *place)
 {
 	g_autoptr(Climb) climb = climb_new(place, FALSE);
-	g_autoptr(CryptoHasher) hasher = hasher_new(place);
+	g_autoptr(CryptoHasher) hasher = converge_hasher_new(place);
 	struct veritybuild build;
 
 	veritybuild_init(&build, &place->tree, hasher, NULL, NULL);
@@ -161,7 +161,7 @@ gboolean converge_tree_build(struct converge *converge, gboolean *ret_holds, GEr
 {
 	const struct converge_place *target = &converge->target;
 	g_autoptr(Climb) climb = climb_new(target, FALSE);
-	g_autoptr(CryptoHasher) hasher = hasher_new(target);
+	g_autoptr(CryptoHasher) hasher = converge_hasher_new(target);
 	struct veritybuild build;
 
 	veritybuild_init(&build, &target->tree, hasher, block_write, converge);
@@ -189,7 +189,7 @@ static gboolean block_compare(gpointer user_data, uint64_t block, const uint8_t 
 gboolean converge_tree_check(const struct converge_place *place, GError **error)
 {
 	g_autoptr(Climb) climb = climb_new(place, TRUE);
-	g_autoptr(CryptoHasher) hasher = hasher_new(place);
+	g_autoptr(CryptoHasher) hasher = converge_hasher_new(place);
 	struct veritybuild build;
 	uint8_t superblock[BLOCK];
 
@@ -277,7 +277,7 @@ static gboolean level_heal(struct heal *heal, unsigned level, GError **error)
 gboolean converge_tree_heal(struct converge *converge, uint64_t *ret_lost, GError **error)
 {
 	g_autoptr(Climb) climb = climb_new(&converge->target, TRUE);
-	g_autoptr(CryptoHasher) hasher = hasher_new(&converge->target);
+	g_autoptr(CryptoHasher) hasher = converge_hasher_new(&converge->target);
 	struct heal heal = { .converge = converge, .climb = climb, .hasher = hasher };
 
 	*ret_lost = 0;

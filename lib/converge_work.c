@@ -510,8 +510,7 @@ struct effort *effort_new(struct converge *converge, gboolean read_only)
 {
 	static const struct crew_ops OPS = { worker_new, worker_free, worker_work, job_free };
 	static const uint8_t ZERO[BLOCK];
-	const struct veritree_superblock *superblock = &converge->target.image->superblock;
-	g_autoptr(CryptoHasher) hasher = crypto_hasher_new(superblock->salt, superblock->salt_size);
+	g_autoptr(CryptoHasher) hasher = converge_hasher_new(&converge->target);
 	struct effort *effort = g_new0(struct effort, 1);
 
 	effort->converge = converge;
