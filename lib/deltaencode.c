@@ -6,7 +6,11 @@
 #include "frame.h"
 #include "pack.h"
 
-enum { ZSTD_LEVEL = 19, MIX_GAIN = 10 };
+enum {
+	ZSTD_LEVEL = 19,
+	/* A device makes some nine million choices a second: to mix pays on lines up to 35 kB/s. */
+	MIX_CHOICES_PER_BYTE = 256,
+};
 
 void deltaencode_plan_init(struct deltaencode_plan *plan)
 {
@@ -169,7 +173,7 @@ static GByteArray *diff_encode(const struct deltaencode_plan *plan)
 	return frame;
 }
 
-static GByteArray *mix_encode(const struct deltaencode_plan *plan)
+static GByteArray *mix_encode(const struct deltaencode_plan *plan, uint64_t *ret_choices)
 {
 	const struct frame_reference reference = { plan->reference->data, plan->reference->len };
 	GByteArray *frame = head_encode(plan, DELTAFORMAT_MIX);
@@ -183,6 +187,7 @@ static GByteArray *mix_encode(const struct deltaencode_plan *plan)
 		deltamix_add(mix, operation->reference_at, operation->add);
 		deltamix_extra(mix, operation->extra);
 	}
+	*ret_choices = deltamix_choices(mix);
 	mixed = deltamix_finish(mix);
 	g_byte_array_append(frame, mixed->data, mixed->len);
 	return frame;
@@ -191,18 +196,21 @@ static GByteArray *mix_encode(const struct deltaencode_plan *plan)
 GByteArray *deltaencode_frame(const struct deltaencode_plan *plan, gboolean try_all)
 {
 	g_autoptr(GByteArray) best = diff_encode(plan);
-	g_autoptr(GByteArray) mixed = mix_encode(plan);
+	uint64_t choices = 0;
+	g_autoptr(GByteArray) mixed = mix_encode(plan, &choices);
 	g_autoptr(GByteArray) other = try_all ? zstd_encode(plan) : NULL;
 
-	g_debug("frame: raw %u reference %u operations %u: diff %u mix %u zstd %u", plan->raw->len,
-		plan->reference->len, plan->operations->len, best->len, mixed->len,
-		other != NULL ? other->len : 0);
+	g_debug("frame: raw %u reference %u operations %u: diff %u mix %u (%" G_GUINT64_FORMAT
+		" choices) zstd %u",
+		plan->raw->len, plan->reference->len, plan->operations->len, best->len, mixed->len,
+		choices, other != NULL ? other->len : 0);
 	if (other != NULL && other->len < best->len) {
 		g_clear_pointer(&best, g_byte_array_unref);
 		best = g_steal_pointer(&other);
 	}
-	/* To unmix takes a device long: only where it gains a lot. */
-	if (mixed->len < best->len - best->len / MIX_GAIN)
+	/* To unmix takes a device long: only where that is shorter than to fetch what it saves. */
+	if (mixed->len < best->len &&
+	    choices <= (uint64_t)(best->len - mixed->len) * MIX_CHOICES_PER_BYTE)
 		return g_steal_pointer(&mixed);
 	return g_steal_pointer(&best);
 }

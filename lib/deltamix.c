@@ -21,7 +21,12 @@ enum {
 	LOGIT_ONE = 256,
 	LOGIT_MAX = 12 * LOGIT_ONE - 1,
 	CHANCE_STEPS = 4096, /* resolution of logits that come from chances */
-	WEIGHT_ONE = 1 << 16,
+	WEIGHT_BITS = 16,
+	WEIGHT_ONE = 1 << WEIGHT_BITS,
+	WEIGHT_MAX = 8 * WEIGHT_ONE,
+	COUNT_MAX = 1000, /* chances learn faster than one in so many; of flags and bytes: */
+	FLAG_COUNT_MAX = 400,
+	BYTE_COUNT_MAX = 250,
 	RECENT = 64, /* flags that are remembered */
 };
 
@@ -34,14 +39,6 @@ typedef uint32_t chance;
 static const chance CHANCE_HALF = 1u << 31;
 enum { CHANCE_COUNT_MASK = 1023 };
 
-struct mixer {
-	int32_t *weights; /* of the selected set */
-	int32_t logits[MODELS];
-	chance *chances[MODELS];
-	unsigned count;
-	unsigned count_max; /* chances learn faster than one in so many */
-};
-
 struct deltamix {
 	struct frame_reference reference;
 	uint8_t *raw;
@@ -51,10 +48,11 @@ struct deltamix {
 	size_t packed_size, packed_at;
 	GByteArray *written;
 	uint32_t low, high, code;
+	uint64_t choices; /* so far */
 
 	int16_t logit_of_chance[CHANCE_STEPS];
 	uint16_t chance_of_logit[2 * (LOGIT_MAX + 1)];
-	struct mixer mixer;
+	uint16_t rates[COUNT_MAX + 1];
 	int32_t flag_weights[32][MODELS];
 	int32_t run_weights[32][MODELS];
 	int32_t byte_weights[2][256][MODELS];
@@ -103,6 +101,13 @@ static void tables_fill(struct deltamix *mix)
 		mix->logit_of_chance[step++] = LOGIT_MAX;
 }
 
+/* How far a chance goes on its way to what happened, of 65536, after so many choices. */
+static void rates_fill(struct deltamix *mix)
+{
+	for (uint32_t count = 0; count <= COUNT_MAX; count++)
+		mix->rates[count] = (uint16_t)MIN((2u << 16) / (2 * count + 3), UINT16_MAX);
+}
+
 static void weights_fill(int32_t *weights, size_t count, int32_t weight)
 {
 	for (size_t i = 0; i < count; i++)
@@ -121,6 +126,7 @@ struct deltamix *deltamix_new(const struct frame_reference *reference, uint8_t *
 	mix->written = g_byte_array_new();
 	mix->high = UINT32_MAX;
 	tables_fill(mix);
+	rates_fill(mix);
 	weights_fill(mix->flag_weights[0], 32 * MODELS, WEIGHT_ONE / 3);
 	weights_fill(mix->run_weights[0], 32 * MODELS, WEIGHT_ONE);
 	weights_fill(mix->byte_weights[0][0], 2 * 256 * MODELS, WEIGHT_ONE / 4);
@@ -154,6 +160,7 @@ static unsigned choice_code(struct deltamix *mix, unsigned bit, uint32_t chance_
 	const uint32_t range = mix->high - mix->low;
 	const uint32_t middle = mix->low + (uint32_t)((uint64_t)range * chance_of_one >> 16);
 
+	mix->choices++;
 	if (mix->packed != NULL)
 		bit = mix->code <= middle;
 	if (bit != 0)
@@ -175,37 +182,44 @@ static unsigned choice_code(struct deltamix *mix, unsigned bit, uint32_t chance_
 	return bit;
 }
 
-static void chance_learn(chance *learner, unsigned bit, unsigned count_max)
+static inline void chance_learn(const struct deltamix *mix, chance *learner, unsigned bit,
+				uint32_t count_max)
 {
+	const int32_t goal = bit != 0 ? (1 << 22) - 1 : 0;
 	const uint32_t value = *learner ^ CHANCE_HALF;
 	const uint32_t count = value & CHANCE_COUNT_MASK;
-	const int64_t goal = bit != 0 ? (1 << 22) - 1 : 0;
-	const int64_t now = value >> 10;
-	const int64_t next = now + (goal - now) * 2 / (int64_t)(2 * count + 3);
+	const int32_t now = (int32_t)(value >> 10);
+	const int32_t step = (int32_t)(((int64_t)(goal - now) * mix->rates[count] + (1 << 15)) >>
+				       16);
 
-	*learner = ((uint32_t)next << 10 | MIN(count + 1, count_max)) ^ CHANCE_HALF;
+	*learner = ((uint32_t)(now + step) << 10 | (count + (count < count_max))) ^ CHANCE_HALF;
 }
 
-/* Codes a choice with what the mixer was given, and lets all learn from it. */
-static unsigned mixer_code(struct deltamix *mix, unsigned bit)
+/* Codes a choice with its models' chances, and lets all learn from it. This is the inner loop; it
+ * is made anew for each number of models. */
+static inline unsigned mix_code(struct deltamix *mix, unsigned bit, int32_t *weights,
+				chance *const *chances, const unsigned count)
 {
-	struct mixer *mixer = &mix->mixer;
-	int64_t sum = 0, miss;
+	const uint32_t count_max = count == 1             ? COUNT_MAX
+				   : count == FLAG_MODELS ? FLAG_COUNT_MAX
+							  : BYTE_COUNT_MAX;
+	int32_t logits[MODELS];
+	int64_t sum = 0;
+	int32_t miss;
 	uint32_t chance_of_one;
 
-	for (unsigned i = 0; i < mixer->count; i++) {
-		mixer->logits[i] = mix->logit_of_chance[(*mixer->chances[i] ^ CHANCE_HALF) >> 20];
-		sum += (int64_t)mixer->weights[i] * mixer->logits[i];
+	for (unsigned i = 0; i < count; i++) {
+		logits[i] = mix->logit_of_chance[(*chances[i] ^ CHANCE_HALF) >> 20];
+		sum += (int64_t)weights[i] * logits[i];
 	}
-	chance_of_one = mix->chance_of_logit[LOGIT_MAX + 1 + logit_clamp(sum / WEIGHT_ONE)];
+	chance_of_one = mix->chance_of_logit[LOGIT_MAX + 1 + logit_clamp(sum >> WEIGHT_BITS)];
 	bit = choice_code(mix, bit, chance_of_one);
-	miss = (int64_t)(bit << 16) - (int64_t)chance_of_one;
-	for (unsigned i = 0; i < mixer->count; i++) {
-		const int64_t change = mixer->logits[i] * miss / (1 << 17);
+	miss = (int32_t)(bit << 16) - (int32_t)chance_of_one;
+	for (unsigned i = 0; i < count; i++) {
+		const int32_t weight = weights[i] + ((logits[i] * miss + (1 << 16)) >> 17);
 
-		mixer->weights[i] = (int32_t)CLAMP(mixer->weights[i] + change, -8 * WEIGHT_ONE,
-						   8 * WEIGHT_ONE);
-		chance_learn(mixer->chances[i], bit, mixer->count_max);
+		weights[i] = CLAMP(weight, -WEIGHT_MAX, WEIGHT_MAX);
+		chance_learn(mix, chances[i], bit, count_max);
 	}
 	return bit;
 }
@@ -288,29 +302,27 @@ static unsigned flag_code(struct deltamix *mix, unsigned bit, uint64_t at)
 				near(mix, at, 3) << 24,
 			mix->last_difference),
 	};
+	chance *chances[FLAG_MODELS];
 
-	mix->mixer.weights = mix->flag_weights[MIN(magnitude(mix->same_count), 31)];
-	mix->mixer.count = FLAG_MODELS;
-	mix->mixer.count_max = 400;
 	for (unsigned i = 0; i < FLAG_MODELS; i++)
-		mix->mixer.chances[i] = &mix->flags[i][contexts[i] & ((1 << FLAG_BITS) - 1)];
-	return mixer_code(mix, bit);
+		chances[i] = &mix->flags[i][contexts[i] & ((1 << FLAG_BITS) - 1)];
+	return mix_code(mix, bit, mix->flag_weights[MIN(magnitude(mix->same_count), 31)], chances,
+			FLAG_MODELS);
 }
 
-/* Eight choices, from the top bit on. */
+/* Eight choices, from the top bit on: fifteen chances for each half of the byte and context. */
 static uint8_t byte_code(struct deltamix *mix, uint8_t byte, const uint32_t contexts[MODELS],
 			 unsigned kind)
 {
+	chance *chances[MODELS];
 	unsigned node = 1;
 
 	for (unsigned i = 0; i < 8; i++) {
-		mix->mixer.weights = mix->byte_weights[kind][node];
-		mix->mixer.count = MODELS;
-		mix->mixer.count_max = 250;
 		for (unsigned j = 0; j < MODELS; j++)
-			mix->mixer.chances[j] = &mix->tables[j][hash_of(j, contexts[j], node) >>
-								(32 - TABLE_BITS[j])];
-		node = node << 1 | mixer_code(mix, byte >> (7 - i) & 1);
+			chances[j] = &mix->tables[j][hash_of(j, contexts[j], node) >>
+						     (32 - TABLE_BITS[j])];
+		node = node << 1 | mix_code(mix, byte >> (7 - i) & 1, mix->byte_weights[kind][node],
+					    chances, MODELS);
 	}
 	return (uint8_t)node;
 }
@@ -388,12 +400,9 @@ static gboolean run_code(struct deltamix *mix, uint64_t at)
 	const gboolean is_run = mix->packed == NULL &&
 				memcmp(mix->raw + mix->raw_at, mix->reference.bytes + at, RUN) == 0;
 	const unsigned set = magnitude(mix->same_count / RUN);
+	chance *const chances = &mix->runs[MIN(set, 31)];
 
-	mix->mixer.weights = mix->run_weights[MIN(set, 31)];
-	mix->mixer.count = 1;
-	mix->mixer.count_max = 1000;
-	mix->mixer.chances[0] = &mix->runs[MIN(set, 31)];
-	if (mixer_code(mix, is_run ? 1 : 0) == 0)
+	if (mix_code(mix, is_run ? 1 : 0, mix->run_weights[MIN(set, 31)], &chances, 1) == 0)
 		return FALSE;
 	if (mix->packed != NULL)
 		memcpy(mix->raw + mix->raw_at, mix->reference.bytes + at, RUN);
@@ -454,4 +463,9 @@ GByteArray *deltamix_finish(struct deltamix *mix)
 
 	g_byte_array_append(mix->written, end, sizeof end);
 	return g_byte_array_ref(mix->written);
+}
+
+uint64_t deltamix_choices(const struct deltamix *mix)
+{
+	return mix->choices;
 }

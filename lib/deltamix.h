@@ -5,12 +5,14 @@
  * that a pointer changed from this to that is told once. Smaller than any packer of differences.
  *
  * All in whole numbers, so that every machine computes the same. Writer and reader are one walk:
- * both call the same functions in the same order. Takes 15 MiB beside its arguments. */
+ * both call the same functions in the same order. Takes DELTAMIX_MEMORY. */
 
 #include <glib.h>
 #include <stdint.h>
 
 #include "frame.h"
+
+enum { DELTAMIX_MEMORY = 15 << 20 }; /* bytes, beside its arguments */
 
 struct deltamix;
 typedef struct deltamix Deltamix; /* for g_autoptr() only */
@@ -31,3 +33,5 @@ void deltamix_extra(struct deltamix *mix, uint64_t size_bytes);
 
 /* What was written. The caller frees. */
 GByteArray *deltamix_finish(struct deltamix *mix);
+/* How many binary choices were coded so far: what unmixing takes a device its time for. */
+uint64_t deltamix_choices(const struct deltamix *mix);
