@@ -7,7 +7,7 @@
 #include "crypto.h"
 #include "failure.h"
 
-enum { BLOCK = CONVERGE_BLOCK, HASH = VERITREE_HASH_SIZE, DELTA_THREADS = 2 };
+enum { BLOCK = CONVERGE_BLOCK, HASH = VERITREE_HASH_SIZE, DELTA_THREADS = 2, GAP_MAX = 16 };
 
 struct worker {
 	struct effort *effort;
@@ -38,7 +38,6 @@ static gpointer worker_new(gpointer user_data)
 	worker->effort = effort;
 	worker->converge = effort->converge;
 	worker->hasher = hasher_new(effort->converge, &image->superblock);
-	worker->decoder = frame_decoder_new(effort->converge->dictionary);
 	worker->blocks = g_aligned_alloc(
 		MIN(CONVERGE_WINDOW, effort->converge->target.tree.data_blocks), BLOCK, BLOCK);
 	return worker;
@@ -178,19 +177,44 @@ struct local {
 	gboolean copies[CONVERGE_WINDOW]; /* taken from the seed: to be checked and written */
 };
 
+static gboolean is_looked_at(const struct local *local, uint64_t i)
+{
+	return local->origins[i] == PLAN_KEEP || local->origins[i] == PLAN_ZERO;
+}
+
 /* What cannot be read is not right: it will be written anew, and read back. */
-static void local_read(struct worker *worker, struct local *local)
+static void local_read_run(struct worker *worker, struct local *local, uint64_t from,
+			   uint64_t count)
 {
 	const struct converge_place *target = &worker->converge->target;
 	const uint64_t offset = converge_offset(target, local->window.first);
 
-	memset(local->unreadable, 0, sizeof local->unreadable);
-	if (disk_read_medium(target->disk, offset, worker->blocks, local->window.count * BLOCK,
-			     NULL))
+	if (disk_read_medium(target->disk, offset + from * BLOCK, worker->blocks + from * BLOCK,
+			     count * BLOCK, NULL))
 		return;
-	for (uint64_t i = 0; i < local->window.count; i++)
+	for (uint64_t i = from; i < from + count; i++)
 		local->unreadable[i] = !disk_read_medium(target->disk, offset + i * BLOCK,
 							 worker->blocks + i * BLOCK, BLOCK, NULL);
+}
+
+/* Reads the blocks that may be right already; small gaps are cheaper read than skipped. */
+static void local_read(struct worker *worker, struct local *local)
+{
+	uint64_t from = 0, end = 0; /* of the run at hand */
+
+	memset(local->unreadable, 0, sizeof local->unreadable);
+	for (uint64_t i = 0; i < local->window.count; i++) {
+		if (!is_looked_at(local, i))
+			continue;
+		if (end > 0 && i - end > GAP_MAX) {
+			local_read_run(worker, local, from, end - from);
+			end = 0;
+		}
+		from = end == 0 ? i : from;
+		end = i + 1;
+	}
+	if (end > 0)
+		local_read_run(worker, local, from, end - from);
 }
 
 /* Where the seed has the block. A delta says it; else its tree does. */
@@ -339,17 +363,13 @@ static gboolean copies_write(struct worker *worker, struct local *local, GError 
 static gboolean job_local(struct worker *worker, const struct job *job, GError **error)
 {
 	struct local local = { .window = job->window };
-	gboolean reads_target = FALSE;
 	gboolean copies = FALSE;
 
 	if (!converge_wanted(&worker->converge->target, &job->window, worker->wanted, error))
 		return FALSE;
-	for (uint64_t i = 0; i < job->window.count; i++) {
+	for (uint64_t i = 0; i < job->window.count; i++)
 		local.origins[i] = plan_get(worker->converge->plan, job->window.first + i);
-		reads_target |= local.origins[i] == PLAN_KEEP || local.origins[i] == PLAN_ZERO;
-	}
-	if (reads_target)
-		local_read(worker, &local);
+	local_read(worker, &local);
 	kept_check(worker, &local);
 	if (worker->effort->read_only)
 		return TRUE;
@@ -366,6 +386,8 @@ static gboolean frames_decode(struct worker *worker, const struct job *job, GErr
 	const uint8_t *stored = job->stored;
 	uint8_t *blocks = worker->blocks;
 
+	if (worker->decoder == NULL) /* which an install of a delta does without */
+		worker->decoder = frame_decoder_new(worker->converge->dictionary);
 	for (guint i = 0; i < job->entries->len; i++) {
 		const struct frame_entry *entry = &g_array_index(job->entries, struct frame_entry,
 								 i);
