@@ -6,7 +6,6 @@
 
 #include "converge_private.h"
 #include "crypto.h"
-#include "deltaframe.h"
 #include "failure.h"
 #include "veritybuild.h"
 
@@ -214,96 +213,6 @@ gboolean converge_delta_index(struct converge *converge, GError **error)
 	return TRUE;
 }
 
-static gboolean base_read(gpointer user_data, uint64_t offset, uint8_t *bytes, size_t size_bytes,
-			  GError **error)
-{
-	const struct converge *converge = user_data;
-	const struct converge_place *seed = converge->seed;
-	const uint64_t border = seed->tree.data_blocks * BLOCK;
-	const size_t first = offset < border ? (size_t)MIN(size_bytes, border - offset) : 0;
-
-	if (first > 0 && !disk_read(seed->disk, seed->offset + offset, bytes, first, error))
-		return FALSE;
-	return first == size_bytes ||
-	       disk_read(converge->companion->target.disk,
-			 converge->companion->target.offset + (offset + first - border),
-			 bytes + first, size_bytes - first, error);
-}
-
-/* Hands the blocks that a frame made to the workers, run by run. */
-static gboolean output_push(struct effort *effort, const struct deltaindex_frame *frame,
-			    const uint8_t *blocks, GError **error)
-{
-	const GArray *outputs = effort->converge->delta->outputs;
-
-	for (uint32_t i = 0; i < frame->output_count; i++) {
-		const struct deltaindex_output *output = &g_array_index(
-			outputs, struct deltaindex_output, frame->first_output + i);
-
-		for (uint64_t done = 0; done < output->block_count; done += CONVERGE_WINDOW) {
-			struct job *job = g_new0(struct job, 1);
-
-			job->kind = JOB_MADE;
-			job->window.first = output->first_block + done;
-			job->window.count = MIN(CONVERGE_WINDOW, output->block_count - done);
-			job->bytes = blocks;
-			blocks += job->window.count * BLOCK;
-			if (!effort_push(effort, job, error))
-				return FALSE;
-		}
-	}
-	return TRUE;
-}
-
-static gboolean frame_make(struct effort *effort, const struct deltaindex_frame *frame,
-			   uint64_t offset, GError **error)
-{
-	struct converge *converge = effort->converge;
-	const struct deltaframe_base base = {
-		.read = base_read,
-		.user_data = converge,
-		.size_bytes = (converge->seed->tree.data_blocks +
-			       converge->delta->companion_blocks) *
-			      BLOCK,
-	};
-	const size_t size_bytes = (size_t)frame->block_count * BLOCK;
-	g_autofree uint8_t *stored = g_malloc(frame->stored_size);
-	g_autofree uint8_t *blocks = NULL;
-	gboolean done;
-
-	if (!source_read(converge->bundle->source, offset + frame->offset, stored,
-			 frame->stored_size, error))
-		return FALSE;
-	blocks = g_malloc(size_bytes);
-	if (!deltaframe_apply(stored, frame->stored_size, &base, blocks, size_bytes, error))
-		return FALSE;
-	/* The workers borrow the blocks: whatever happens, wait for them. */
-	done = output_push(effort, frame, blocks, error);
-	return crew_drain(effort->crew, done ? error : NULL) && done;
-}
-
-static gboolean frames_make(struct effort *effort, GError **error)
-{
-	struct converge *converge = effort->converge;
-	const uint64_t offset = delta_section(converge, BUNDLE_DELTA_FRAMES)->offset;
-	uint64_t made = 0;
-
-	plan_close_delta(converge->plan, converge->delta, offset); /* without what was kept */
-	converge_schedule(converge);
-	for (guint i = 0; i < converge->delta->frames->len; i++) {
-		const struct deltaindex_frame *frame = &g_array_index(converge->delta->frames,
-								      struct deltaindex_frame, i);
-
-		if (plan_wants(converge->plan, converge->delta, frame) &&
-		    !frame_make(effort, frame, offset, error))
-			return FALSE;
-		made += frame->block_count;
-		if (!converge_step(converge, "make", made, error))
-			return FALSE;
-	}
-	return TRUE;
-}
-
 static gboolean tree_finish(struct converge *converge, GError **error)
 {
 	gboolean holds;
@@ -317,9 +226,39 @@ static gboolean tree_finish(struct converge *converge, GError **error)
 	return TRUE;
 }
 
+static gboolean copies_check(const struct effort *effort, GError **error)
+{
+	if (effort->missing > 0)
+		return failure_set(error, FAULT_DELTA_BASE,
+				   "%" G_GUINT64_FORMAT
+				   " blocks of %s, the delta's base, are damaged",
+				   effort->missing, effort->converge->seed->disk->name);
+	return TRUE;
+}
+
+/* Frames are made while blocks are copied, unless some of what they make may be there already:
+ * what has to be made then shows only when the target has been read. */
+static gboolean blocks_work(struct effort *effort, gboolean goes_on, GError **error)
+{
+	const uint64_t offset = delta_section(effort->converge, BUNDLE_DELTA_FRAMES)->offset;
+	struct making *making;
+	gboolean done;
+
+	if (goes_on || converge_is_alone(effort->converge))
+		return effort_local(effort, "copy", error) && crew_drain(effort->crew, error) &&
+		       copies_check(effort, error) && making_here(effort, offset, error);
+	making = making_start(effort, offset);
+	done = effort_local(effort, "copy", error) && copies_check(effort, error);
+	done = making_join(making, done, done ? error : NULL);
+	/* Whatever failed: what waits is work that the next attempt finds done. */
+	done = crew_drain(effort->crew, done ? error : NULL) && done;
+	return done && copies_check(effort, error);
+}
+
 /* The mark is put up when the leaf level is this work's, and says so to whoever goes on later. */
 static gboolean delta_work(struct converge *converge, GError **error)
 {
+	const gboolean goes_on = converge_is_marked(converge);
 	g_autoptr(Effort) effort = NULL;
 
 	if (converge->delta->companion_blocks > 0 && !converge->companion->is_right)
@@ -330,14 +269,7 @@ static gboolean delta_work(struct converge *converge, GError **error)
 	    !converge_mark(converge, TRUE, error))
 		return FALSE;
 	effort = effort_new(converge, FALSE);
-	if (!effort_local(effort, "copy", error) || !crew_drain(effort->crew, error))
-		return FALSE;
-	if (effort->missing > 0)
-		return failure_set(error, FAULT_DELTA_BASE,
-				   "%" G_GUINT64_FORMAT
-				   " blocks of %s, the delta's base, are damaged",
-				   effort->missing, converge->seed->disk->name);
-	return frames_make(effort, error) && effort_drain(effort, error) &&
+	return blocks_work(effort, goes_on, error) && effort_drain(effort, error) &&
 	       tree_finish(converge, error);
 }
 

@@ -32,7 +32,8 @@ struct job {
 	struct window window;
 	GArray *entries;      /* FRAMES: struct frame_entry, of consecutive frames */
 	uint8_t *stored;      /* FRAMES: their bytes, one after another; owned */
-	const uint8_t *bytes; /* MADE: the window's blocks; borrowed */
+	const uint8_t *bytes; /* MADE: the window's blocks ... */
+	GBytes *made;         /* ... which are in here */
 };
 
 /* The work on one target: shared by the workers and whoever hands in jobs. */
@@ -63,6 +64,15 @@ gboolean effort_drain(struct effort *effort, GError **error);
 gboolean effort_local(struct effort *effort, const char *step, GError **error);
 /* Keeps, zeroes, copies and fetches all that the plan says. */
 gboolean effort_all(struct effort *effort, GError **error);
+
+/* Makes what the plan says with the frames of the delta, whose section starts at `offset` of the
+ * bundle; blocks must have been copied before. */
+gboolean making_here(struct effort *effort, uint64_t offset, GError **error);
+/* The same beside the caller's thread, which must not touch blocks of the frames until it joins. */
+struct making;
+struct making *making_start(struct effort *effort, uint64_t offset);
+/* Waits, and frees; without `going` the rest is not made. */
+gboolean making_join(struct making *making, gboolean going, GError **error);
 
 /* Plans anew what is to be fetched. */
 void converge_plan_close(struct converge *converge);

@@ -516,6 +516,7 @@ static void job_free(gpointer data)
 	struct job *job = data;
 
 	g_clear_pointer(&job->entries, g_array_unref);
+	g_clear_pointer(&job->made, g_bytes_unref);
 	g_free(job->stored);
 	g_free(job);
 }

@@ -32,7 +32,7 @@ static gboolean base_read(void *user_data, uint64_t offset, uint8_t *ret_bytes, 
 static gboolean frame_check(const struct building *building, unsigned number,
 			    const GByteArray *stored)
 {
-	const struct deltaframe_base base = { base_read, (gpointer)building->images.base,
+	const struct deltaframe_base base = { base_read, NULL, (gpointer)building->images.base,
 					      deltacompanion_end(building->images.base) };
 	const GArray *blocks =
 		g_array_index(building->images.form->frames, struct deltaform_frame, number).blocks;

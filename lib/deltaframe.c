@@ -222,6 +222,18 @@ static const char *reference_expand(struct applying *applying, const struct refe
 			     (size_t)head->expanded_size);
 }
 
+static const char *memory_reserve(struct applying *applying)
+{
+	const struct deltaframe_base *base = applying->base;
+	const size_t method_size = applying->method == DELTAFORMAT_MIX ? DELTAMIX_MEMORY
+								       : PACK_MEMORY;
+
+	if (base->reserve != NULL)
+		base->reserve(base->user_data, applying->reference.size_bytes + applying->raw_size +
+						       applying->stored_size + method_size);
+	return NULL;
+}
+
 static const char *references_gather(struct applying *applying)
 {
 	uint8_t *to;
@@ -252,7 +264,8 @@ static const char *references_gather(struct applying *applying)
 static const char *lists_read(struct applying *applying)
 {
 	static const char *(*const STEPS[])(struct applying *) = {
-		streams_open, columns_open, counts_read, references_measure, references_gather,
+		streams_open,       columns_open,   counts_read,
+		references_measure, memory_reserve, references_gather,
 	};
 	const char *why = NULL;
 

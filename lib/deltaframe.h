@@ -25,6 +25,8 @@ struct deltaframe_base {
 	/* Exactly those bytes, which are inside; may fail. */
 	gboolean (*read)(void *user_data, uint64_t offset, uint8_t *ret_bytes, size_t size_bytes,
 			 GError **error);
+	/* Told, if not NULL, what the frame is about to take beside its blocks; may wait. */
+	void (*reserve)(void *user_data, size_t size_bytes);
 	void *user_data;
 	uint64_t size_bytes;
 };

@@ -9,6 +9,7 @@
 
 #include "varint.h"
 
+enum { PACK_MEMORY = 8 << 20 }; /* bytes that reading takes, about */
 enum pack_kind { PACK_STORED, PACK_ZSTD, PACK_LZMA, PACK_KIND_COUNT };
 
 /* Appends: raw size, and unless that is 0: kind, stored size, for LZMA its model byte, bytes. */

@@ -89,7 +89,7 @@ static gboolean run_apply(struct device *device, const struct deltaindex_run *ru
 static gboolean frame_apply(struct device *device, const struct deltaindex_frame *frame,
 			    GError **error)
 {
-	const struct deltaframe_base base = { file_read, device->old_file, device->old_size };
+	const struct deltaframe_base base = { file_read, NULL, device->old_file, device->old_size };
 	g_autofree uint8_t *stored = g_malloc(frame->stored_size);
 	const uint8_t *from = device->blocks;
 

@@ -21,7 +21,7 @@ static gboolean base_read(void *user_data, uint64_t offset, uint8_t *ret_bytes, 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 {
 	static uint8_t blocks[BLOCKS_SIZE];
-	const struct deltaframe_base base = { base_read, NULL, BASE_SIZE };
+	const struct deltaframe_base base = { base_read, NULL, NULL, BASE_SIZE };
 
 	(void)deltaframe_apply(bytes, size_bytes, &base, blocks, sizeof blocks,
 			       NULL); /* only crashes count */

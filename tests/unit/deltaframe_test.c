@@ -71,7 +71,7 @@ static gboolean sample_apply(const struct sample *sample, gboolean broken, uint8
 			     GError **error)
 {
 	g_autoptr(GByteArray) frame = sample_encode(sample);
-	const struct deltaframe_base base = { base_read, &broken, BASE_SIZE };
+	const struct deltaframe_base base = { base_read, NULL, &broken, BASE_SIZE };
 
 	return deltaframe_apply(frame->data, frame->len, &base, blocks, sample->blocks_size, error);
 }
@@ -433,7 +433,7 @@ static void test_writer(void)
 	const struct deltaencode_range range = { '@', 27 };
 	const struct deltaencode_operation operation = { 0, 27, sizeof NEW - 27 };
 	gboolean broken = FALSE;
-	const struct deltaframe_base base = { base_read, &broken, BASE_SIZE };
+	const struct deltaframe_base base = { base_read, NULL, &broken, BASE_SIZE };
 	g_autoptr(GByteArray) frame = NULL;
 	uint8_t blocks[sizeof NEW];
 
