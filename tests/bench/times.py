@@ -158,7 +158,9 @@ class Times:
         decode = f"zstd -q -dc {self.path('root.zst')} >/dev/null"
         return [("raw: zstd -d", nothing, lambda: run("sh", "-c", decode)),
                 ("raw: write and flush", self.written_clean,
-                 lambda: run("dd", f"if={self.root}", f"of={self.path('written')}", "bs=1M", "conv=fsync"))]
+                 lambda: run("dd", f"if={self.root}", f"of={self.path('written')}", "bs=1M", "conv=fsync")),
+                ("raw: read from the medium", nothing,
+                 lambda: run("dd", f"if={self.path('written')}", "of=/dev/null", "bs=1M", "iflag=direct"))]
 
     # Contestants.
 
