@@ -42,7 +42,7 @@ static gboolean base_read(gpointer user_data, uint64_t offset, uint8_t *bytes, s
 			 bytes + first, size_bytes - first, error);
 }
 
-/* Waits for the workers where there is no room for this frame beside the blocks of the one before. */
+/* Waits for the workers where this frame has no room beside the blocks of the one before. */
 static void base_reserve(gpointer user_data, size_t size_bytes)
 {
 	struct making *making = user_data;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "failure.h"
+#include "signkey.h"
 
 enum {
 	KEYRING_CERTIFICATES_MAX = 64,
@@ -78,6 +79,20 @@ void crypto_random(uint8_t *ret_bytes, size_t size_bytes)
 {
 	if (RAND_bytes(ret_bytes, (int)size_bytes) != 1)
 		g_error("OpenSSL has no random numbers: %s", openssl_reason());
+}
+
+void crypto_digest(const char *name, const void *first, size_t first_size, const void *second,
+		   size_t second_size, uint8_t *ret_digest)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+	/* These fail only without memory, or where a hash is switched off. */
+	if (context == NULL || EVP_DigestInit_ex(context, EVP_get_digestbyname(name), NULL) != 1 ||
+	    EVP_DigestUpdate(context, first, first_size) != 1 ||
+	    EVP_DigestUpdate(context, second, second_size) != 1 ||
+	    EVP_DigestFinal_ex(context, ret_digest, NULL) != 1)
+		g_error("OpenSSL cannot make a %s: %s", name, openssl_reason());
+	EVP_MD_CTX_free(context);
 }
 
 char *crypto_hex(const uint8_t *bytes, size_t size_bytes)
@@ -152,7 +167,6 @@ GBytes *crypto_cms_sign(const uint8_t *bytes, size_t size_bytes, const char *key
 			const char *certificate, GError **error)
 {
 	g_autoptr(X509_stack) chain = certificates_load(certificate, error);
-	g_autoptr(BIO) key_file = BIO_new_file(key, "r");
 	g_autoptr(BIO) content = BIO_new_mem_buf(bytes, (int)size_bytes);
 	g_autoptr(EVP_PKEY) private = NULL;
 	g_autoptr(CMS_ContentInfo) cms = NULL;
@@ -171,12 +185,9 @@ GBytes *crypto_cms_sign(const uint8_t *bytes, size_t size_bytes, const char *key
 			    certificate);
 		return NULL;
 	}
-	if (key_file != NULL)
-	private = PEM_read_bio_PrivateKey(key_file, NULL, NULL, NULL);
-	if (private == NULL) {
-		failure_set(error, FAULT_KEY_UNREADABLE, "cannot read the private key %s", key);
+	private = signkey_load(key, error);
+	if (private == NULL)
 		return NULL;
-	}
 	cms = CMS_sign(signer, private, chain, content, CMS_DETACHED | CMS_BINARY | CMS_NOSMIMECAP);
 	der_size = cms != NULL ? i2d_CMS_ContentInfo(cms, &der) : -1;
 	if (der_size < 0) {

@@ -18,9 +18,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CryptoHasher, crypto_hasher_free)
 void crypto_hash(struct crypto_hasher *hasher, const uint8_t *bytes, size_t size_bytes,
 		 uint8_t ret_hash[static CRYPTO_HASH_SIZE]);
 
-/* Detached CMS over exactly these bytes, DER. `key` and `certificate` are PEM files; further
- * certificates in `certificate` go along as the chain. The signer's certificate must be for code
- * signing: FAULT_SIGNATURE_PURPOSE. Others: FAULT_KEY_UNREADABLE. */
+/* Detached CMS over exactly these bytes, DER. `key` is what signkey.h loads, `certificate` a PEM
+ * file; further certificates in it go along as the chain. The signer's certificate must be for
+ * code signing: FAULT_SIGNATURE_PURPOSE. Others: FAULT_KEY_UNREADABLE. */
 GBytes *crypto_cms_sign(const uint8_t *bytes, size_t size_bytes, const char *key,
 			const char *certificate, GError **error);
 
@@ -31,6 +31,11 @@ GBytes *crypto_cms_sign(const uint8_t *bytes, size_t size_bytes, const char *key
 gboolean crypto_cms_verify(const uint8_t *bytes, size_t size_bytes, const uint8_t *signature,
 			   size_t signature_size, const char *keyring, char **ret_signers,
 			   GError **error);
+
+/* The hash of that name, as OpenSSL spells it, over one piece and then another; `ret_digest` may be
+ * one of them. The hash must exist. */
+void crypto_digest(const char *name, const void *first, size_t first_size, const void *second,
+		   size_t second_size, uint8_t *ret_digest);
 
 char *crypto_hex(const uint8_t *bytes, size_t size_bytes);
 /* Exactly 2 * size_bytes lower-case hex digits, or FALSE. */

@@ -11,7 +11,7 @@
 #include "machine_private.h"
 #include "recstore.h"
 #include "tpm.h"
-#include "uki.h"
+#include "pcr11.h"
 
 const char *machine_slot_name(unsigned slot)
 {
@@ -178,7 +178,7 @@ static void slot_describe(struct machine *machine, unsigned index, const struct 
 		return;
 	view->version = g_strdup(store->head.version);
 	if (view->running && store->manifest != NULL && store->manifest->pcr11_sha256 != NULL)
-		status->pcr11_predicted = uki_pcr11_now(store->manifest->pcr11_sha256,
+		status->pcr11_predicted = pcr11_now(store->manifest->pcr11_sha256,
 							status->pcr11);
 	failed = view->root_hash != NULL ? failed_find(status->failed, view->root_hash) : NULL;
 	if (failed != NULL)

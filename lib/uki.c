@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "bytes.h"
-#include "crypto.h"
 #include "failure.h"
 #include "faulttext.h"
 #include "pe.h"
@@ -38,6 +37,14 @@ static gboolean uki_decode(GBytes *file, struct pe *ret_pe, const uint8_t **ret_
 	return TRUE;
 }
 
+gboolean uki_check(GBytes *uki, GError **error)
+{
+	struct pe pe;
+	const uint8_t *data;
+
+	return uki_decode(uki, &pe, &data, error);
+}
+
 GBytes *uki_section_get(GBytes *uki, const char *name, GError **error)
 {
 	struct pe pe;
@@ -50,7 +57,7 @@ GBytes *uki_section_get(GBytes *uki, const char *name, GError **error)
 		failure_set(error, FAULT_PE_SECTION, "the UKI has no section %s", name);
 		return NULL;
 	}
-	return g_bytes_new(data + section.file_offset, section.size_bytes);
+	return g_bytes_new_from_bytes(uki, section.file_offset, section.size_bytes);
 }
 
 /* Moves everything behind the headers by a multiple of the file alignment, if the section table
@@ -168,94 +175,4 @@ GBytes *uki_build(GBytes *stub, const struct uki_section *sections, unsigned cou
 	/* A signature of the stub alone says nothing about the whole. */
 	memset(file->data + pe.optional_offset + OPTIONAL_CERTIFICATES, 0, 8);
 	return g_byte_array_free_to_bytes(g_steal_pointer(&file));
-}
-
-/* The stub's version is in its .sdmagic section: "#### LoaderInfo: systemd-stub 252.39 ####". */
-static unsigned stub_version(GBytes *uki)
-{
-	static const char MARK[] = "systemd-stub ";
-	g_autoptr(GBytes) magic = uki_section_get(uki, ".sdmagic", NULL);
-	g_autofree char *text = NULL;
-	const char *at;
-
-	if (magic == NULL)
-		return 0;
-	text = g_strndup(g_bytes_get_data(magic, NULL), g_bytes_get_size(magic));
-	at = strstr(text, MARK);
-	return at != NULL ? (unsigned)g_ascii_strtoull(at + strlen(MARK), NULL, 10) : 0;
-}
-
-static void pcr_extend(struct crypto_hasher *hasher, uint8_t pcr[static CRYPTO_HASH_SIZE],
-		       const uint8_t *bytes, size_t size_bytes)
-{
-	uint8_t pair[2 * CRYPTO_HASH_SIZE];
-
-	memcpy(pair, pcr, CRYPTO_HASH_SIZE);
-	crypto_hash(hasher, bytes, size_bytes, pair + CRYPTO_HASH_SIZE);
-	crypto_hash(hasher, pair, sizeof pair, pcr);
-}
-
-char *uki_pcr11(GBytes *uki, GError **error)
-{
-	/* In the order of measurement, with the first stub version that does it; never .pcrsig. */
-	static const struct {
-		const char *name;
-		unsigned since;
-	} MEASURED[] = {
-		{ ".linux", 0 },   { ".osrel", 0 },   { ".cmdline", 0 },   { ".initrd", 0 },
-		{ ".ucode", 256 }, { ".splash", 0 },  { ".dtb", 0 },       { ".uname", 254 },
-		{ ".sbat", 254 },  { ".pcrpkey", 0 }, { ".profile", 257 }, { ".dtbauto", 257 },
-		{ ".hwids", 257 }, { ".efifw", 258 },
-	};
-	const unsigned version = stub_version(uki);
-	g_autoptr(CryptoHasher) hasher = crypto_hasher_new(NULL, 0);
-	uint8_t pcr[CRYPTO_HASH_SIZE] = { 0 };
-	struct pe pe;
-	const uint8_t *data;
-
-	if (!uki_decode(uki, &pe, &data, error))
-		return NULL;
-	if (version == 0) {
-		failure_set(error, FAULT_PE_SECTION,
-			    "the UKI is not made on systemd-stub: it has no "
-			    "readable .sdmagic section");
-		return NULL;
-	}
-	for (unsigned i = 0; i < G_N_ELEMENTS(MEASURED); i++) {
-		struct pe_section section;
-
-		if (version < MEASURED[i].since ||
-		    pe_find(&pe, data, MEASURED[i].name, &section) != FAULT_OK ||
-		    section.size_bytes == 0)
-			continue;
-		pcr_extend(hasher, pcr, (const uint8_t *)MEASURED[i].name,
-			   strlen(MEASURED[i].name) + 1);
-		pcr_extend(hasher, pcr, data + section.file_offset, section.size_bytes);
-	}
-	return crypto_hex(pcr, sizeof pcr);
-}
-
-/* systemd-pcrphase(8): a boot with or without its initrd units, up to any of the words. */
-char *uki_pcr11_now(const char *predicted, const char *measured)
-{
-	static const char *const PATHS[][5] = {
-		{ "enter-initrd", "leave-initrd", "sysinit", "ready", NULL },
-		{ "sysinit", "ready", NULL },
-	};
-	g_autoptr(CryptoHasher) hasher = crypto_hasher_new(NULL, 0);
-	uint8_t wanted[CRYPTO_HASH_SIZE];
-	uint8_t pcr[CRYPTO_HASH_SIZE];
-
-	if (measured == NULL || !crypto_unhex(measured, wanted, sizeof wanted))
-		return g_strdup(predicted);
-	for (unsigned path = 0; path < G_N_ELEMENTS(PATHS); path++) {
-		if (!crypto_unhex(predicted, pcr, sizeof pcr))
-			break;
-		for (const char *const *word = PATHS[path]; *word != NULL; word++) {
-			pcr_extend(hasher, pcr, (const uint8_t *)*word, strlen(*word));
-			if (memcmp(pcr, wanted, sizeof pcr) == 0)
-				return g_strdup(measured);
-		}
-	}
-	return g_strdup(predicted);
 }

@@ -6,14 +6,14 @@
 #include "fuzz.h"
 #include "osrel.h"
 #include "pe.h"
-#include "uki.h"
+#include "pcr11.h"
 
 static volatile uint8_t sink;
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 {
 	g_autoptr(GBytes) file = g_bytes_new_static(bytes, size_bytes);
-	g_autofree char *pcr = uki_pcr11(file, NULL);
+	g_autofree char *pcr = pcr11_predict_sha256(file, NULL);
 	struct pe pe;
 	struct pe_section section;
 	uint64_t version;

@@ -20,7 +20,7 @@ LIBRARIES = {
     "jansson.h": {"json.h"},
     "libcryptsetup": set(),
     "lz4hc": {"recode_lz4.c"},
-    "openssl/": {"crypto.c"},
+    "openssl/": {"crypto.c", "signkey.c"},
     "ostree": {"ostree.c"},
     "tss2/": {"tpm.c"},
     "zstd.h": {"frame.c"},

@@ -8,6 +8,7 @@
 #include "failure.h"
 #include "fecmeasure.h"
 #include "osrel.h"
+#include "pcr11.h"
 #include "uki.h"
 
 static struct {
@@ -127,7 +128,7 @@ static gboolean uki_describe(struct manifest *manifest, GError **error)
 		return failure_set(error, FAULT_OSREL_NUMBER,
 				   "%s: AZUPDATE_SECURITY_VERSION is not a decimal number",
 				   options.uki);
-	manifest->pcr11_sha256 = uki_pcr11(uki, error);
+	manifest->pcr11_sha256 = pcr11_predict_sha256(uki, error);
 	return manifest->pcr11_sha256 != NULL;
 }
 

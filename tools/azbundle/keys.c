@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A small PKI for trying things out: a root, a release signer under it (ECDSA P-256, code
- * signing), and the Secure Boot keys PK, KEK and db (RSA 2048: firmware knows little else). */
+ * signing), the Secure Boot keys PK, KEK and db, and one for policies over PCR 11 (RSA 2048, since
+ * neither firmware nor systemd know much else). */
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -40,6 +41,8 @@ static const struct identity IDENTITIES[] = {
 	  "critical,keyCertSign,digitalSignature", NULL, NULL },
 	{ "db", "azupdate test db", "RSA", "critical,CA:FALSE", "critical,digitalSignature",
 	  "codeSigning", NULL },
+	{ "pcr", "azupdate test PCR policies", "RSA", "critical,CA:FALSE",
+	  "critical,digitalSignature", NULL, NULL },
 };
 
 static EVP_PKEY *key_make(const char *algorithm)
@@ -133,12 +136,12 @@ gboolean command_keys(int argc, char **argv, GError **error)
 	g_autoptr(EVP_PKEY) ca_key = NULL;
 	g_autoptr(X509) ca = NULL;
 
-	if (!command_parse(
-		    &argc, &argv, "FOLDER",
-		    "Makes keys and certificates for trying azupdate out: ca (goes into the "
-		    "keyring), release (signs bundles), PK, KEK and db (Secure Boot). They are "
-		    "plain files: for a product, make keys in a token.",
-		    ENTRIES, 1, error))
+	if (!command_parse(&argc, &argv, "FOLDER",
+			   "Makes keys and certificates for trying azupdate out: ca (goes into the "
+			   "keyring), release (signs bundles), PK, KEK and db (Secure Boot), pcr "
+			   "(what secrets in TPMs are bound to). They are plain files: for a "
+			   "product, make keys in a token.",
+			   ENTRIES, 1, error))
 		return FALSE;
 	if (g_mkdir_with_parents(argv[1], 0700) < 0)
 		return failure_set(error, FAULT_BUILD_OUTPUT, "cannot make %s: %s", argv[1],

@@ -12,12 +12,16 @@
 #include "failure.h"
 #include "feclayout.h"
 #include "osrel.h"
+#include "pcr11.h"
+#include "pcrpolicy.h"
+#include "signkey.h"
 
 static const char STUB_DEFAULT[] = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub";
 
 static struct {
 	char *stub, *kernel, *initrd, *cmdline, *osrel, *uname, *root, *file_system, *product;
 	char *key, *certificate, *output;
+	char **pcr_keys, **pcr_banks, **pcr_paths;
 	int fec_roots;
 } options;
 
@@ -38,6 +42,16 @@ static const GOptionEntry ENTRIES[] = {
 	  "FEC parity of the root, as for azbundle build (none)", "N" },
 	{ "key", 0, 0, G_OPTION_ARG_FILENAME, &options.key, "Secure Boot key (PEM)", "FILE" },
 	{ "cert", 0, 0, G_OPTION_ARG_FILENAME, &options.certificate, "its certificate", "FILE" },
+	{ "pcr-key", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.pcr_keys,
+	  "signs policies over PCR 11: RSA key (PEM file or URI); several sign all, the first is "
+	  "the one for new secrets",
+	  "KEY" },
+	{ "pcr-bank", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.pcr_banks,
+	  "bank of the policies (sha256); may be given more than once", "BANK" },
+	{ "pcr-phases", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.pcr_paths,
+	  "phases of the boot after which secrets may be used (enter-initrd); may be given more "
+	  "than once",
+	  "PATH" },
 	{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output, "UKI to write", "FILE" },
 	G_OPTION_ENTRY_NULL
 };
@@ -60,6 +74,9 @@ static gboolean options_check(GError **error)
 	       command_need("product", options.product, error) &&
 	       command_need("output", options.output, error) &&
 	       (options.key == NULL || command_need("cert", options.certificate, error)) &&
+	       ((options.pcr_banks == NULL && options.pcr_paths == NULL) ||
+		command_need("pcr-key", options.pcr_keys != NULL ? options.pcr_keys[0] : NULL,
+			     error)) &&
 	       fec_check(error);
 }
 
@@ -118,56 +135,136 @@ static gboolean uki_write(GBytes *uki, GError **error)
 	return done;
 }
 
-static GBytes *uki_assemble(GError **error)
+enum { SECTIONS_MAX = 8 };
+
+struct assembly {
+	struct uki_section sections[SECTIONS_MAX];
+	unsigned count;
+	GPtrArray *keys; /* of struct signkey_rsa * */
+};
+
+static void assembly_done(struct assembly *assembly)
 {
-	g_autofree char *cmdline = NULL;
+	for (unsigned i = 0; i < assembly->count; i++)
+		g_bytes_unref(assembly->sections[i].content);
+	g_ptr_array_unref(assembly->keys);
+}
+
+/* Takes the content over; FALSE if there is none. */
+static gboolean section_add(struct assembly *assembly, const char *name, GBytes *content)
+{
+	if (content == NULL)
+		return FALSE;
+	g_assert(assembly->count < SECTIONS_MAX);
+	assembly->sections[assembly->count++] = (struct uki_section){ name, content };
+	return TRUE;
+}
+
+static GBytes *text_bytes(char *text)
+{
+	return text != NULL ? g_bytes_new_take(text, strlen(text)) : NULL;
+}
+
+static gboolean sections_read(struct assembly *assembly, GError **error)
+{
+	GBytes *osrel = command_file(options.osrel, error);
+
+	return section_add(assembly, ".osrel", osrel) && osrel_check(osrel, error) &&
+	       section_add(assembly, ".cmdline", text_bytes(cmdline_make(error))) &&
+	       (options.uname == NULL ||
+		section_add(assembly, ".uname", text_bytes(g_strdup(options.uname)))) &&
+	       section_add(assembly, ".initrd", command_file(options.initrd, error)) &&
+	       section_add(assembly, ".linux", command_file(options.kernel, error));
+}
+
+static gboolean pcr_keys_load(struct assembly *assembly, GError **error)
+{
+	for (char **where = options.pcr_keys; where != NULL && *where != NULL; where++) {
+		struct signkey_rsa *key = signkey_rsa_load(*where, error);
+
+		if (key == NULL)
+			return FALSE;
+		g_ptr_array_add(assembly->keys, key);
+	}
+	return assembly->keys->len == 0 ||
+	       section_add(assembly, ".pcrpkey",
+			   signkey_rsa_public(g_ptr_array_index(assembly->keys, 0), error));
+}
+
+/* The signatures are of what is measured; they are not measured themselves. */
+static GBytes *uki_with_policies(struct assembly *assembly, GBytes *stub, GBytes *uki,
+				 GError **error)
+{
+	static const char *const BANKS[] = { "sha256", NULL };
+	static const char *const PATHS[] = { "enter-initrd", NULL };
+	const struct pcrpolicy policy = {
+		.uki = uki,
+		.banks = options.pcr_banks != NULL ? (const char *const *)options.pcr_banks : BANKS,
+		.paths = options.pcr_paths != NULL ? (const char *const *)options.pcr_paths : PATHS,
+		.keys = assembly->keys,
+	};
+
+	if (!section_add(assembly, ".pcrsig", pcrpolicy_sign(&policy, error)))
+		return NULL;
+	return uki_build(stub, assembly->sections, assembly->count, error);
+}
+
+static GBytes *uki_assemble(struct assembly *assembly, GError **error)
+{
 	g_autoptr(GBytes) stub = NULL;
-	g_autoptr(GBytes) kernel = NULL;
-	g_autoptr(GBytes) initrd = NULL;
-	g_autoptr(GBytes) osrel = NULL;
-	g_autoptr(GBytes) cmdline_bytes = NULL;
-	g_autoptr(GBytes) uname_bytes = NULL;
-	struct uki_section sections[5];
-	unsigned count = 0;
+	g_autoptr(GBytes) uki = NULL;
 
 	stub = command_file(options.stub != NULL ? options.stub : STUB_DEFAULT, error);
-	kernel = stub != NULL ? command_file(options.kernel, error) : NULL;
-	initrd = kernel != NULL ? command_file(options.initrd, error) : NULL;
-	osrel = initrd != NULL ? command_file(options.osrel, error) : NULL;
-	if (osrel == NULL || !osrel_check(osrel, error))
+	if (stub == NULL || !sections_read(assembly, error) || !pcr_keys_load(assembly, error))
 		return NULL;
-	cmdline = cmdline_make(error);
-	if (cmdline == NULL)
-		return NULL;
-	cmdline_bytes = g_bytes_new(cmdline, strlen(cmdline));
-	sections[count++] = (struct uki_section){ ".osrel", osrel };
-	sections[count++] = (struct uki_section){ ".cmdline", cmdline_bytes };
-	if (options.uname != NULL) {
-		uname_bytes = g_bytes_new(options.uname, strlen(options.uname));
-		sections[count++] = (struct uki_section){ ".uname", uname_bytes };
+	uki = uki_build(stub, assembly->sections, assembly->count, error);
+	if (uki == NULL || assembly->keys->len == 0)
+		return g_steal_pointer(&uki);
+	return uki_with_policies(assembly, stub, uki, error);
+}
+
+/* Of sha256, and of other banks that policies were asked for. */
+static gboolean pcrs_print(GBytes *uki, GError **error)
+{
+	static char *DEFAULT[] = { NULL };
+	g_autofree char *sha256 = pcr11_predict_sha256(uki, error);
+
+	if (sha256 == NULL)
+		return FALSE;
+	printf("pcr11 sha256 %s\n", sha256);
+	for (char **name = options.pcr_banks != NULL ? options.pcr_banks : DEFAULT; *name != NULL;
+	     name++) {
+		const struct pcr11_bank *bank = pcr11_bank_find(*name, error);
+		g_autofree char *hex = NULL;
+		struct pcr11 pcr;
+
+		if (bank == NULL || !pcr11_predict(uki, bank, &pcr, error))
+			return FALSE;
+		hex = crypto_hex(pcr.value, bank->size_bytes);
+		if (strcmp(*name, "sha256") != 0)
+			printf("pcr11 %s %s\n", *name, hex);
 	}
-	sections[count++] = (struct uki_section){ ".initrd", initrd };
-	sections[count++] = (struct uki_section){ ".linux", kernel };
-	return uki_build(stub, sections, count, error);
+	return TRUE;
 }
 
 gboolean command_uki(int argc, char **argv, GError **error)
 {
+	struct assembly assembly = { .count = 0 };
 	g_autoptr(GBytes) uki = NULL;
-	g_autofree char *pcr = NULL;
+	gboolean done;
 
 	if (!command_parse(
 		    &argc, &argv, NULL,
 		    "Makes a UKI for a root image: its signed command line names the root hash, "
 		    "so that this kernel never runs with another root. Signs it with sbsign if "
-		    "a key is given. Prints PCR 11 as it will be after systemd-stub.",
+		    "a key is given. Prints PCR 11 as it will be after systemd-stub; with "
+		    "--pcr-key, signs policies that let secrets be used with it.",
 		    ENTRIES, 0, error) ||
 	    !options_check(error))
 		return FALSE;
-	uki = uki_assemble(error);
-	pcr = uki != NULL ? uki_pcr11(uki, error) : NULL;
-	if (pcr == NULL || !uki_write(uki, error))
-		return FALSE;
-	printf("pcr11 sha256 %s\n", pcr);
-	return TRUE;
+	assembly.keys = g_ptr_array_new_with_free_func((GDestroyNotify)signkey_rsa_free);
+	uki = uki_assemble(&assembly, error);
+	done = uki != NULL && uki_write(uki, error) && pcrs_print(uki, error);
+	assembly_done(&assembly);
+	return done;
 }

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Private keys to sign with, wherever OpenSSL finds them: a PEM file, or a URI that one of the
+ * providers in OpenSSL's configuration knows (pkcs11:, handle: of a TPM, ...). */
+
+#include <glib.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SIGNKEY_PRINT_SIZE = 32 };
+
+struct evp_pkey_st; /* EVP_PKEY */
+
+/* NULL with FAULT_KEY_UNREADABLE. The caller frees with EVP_PKEY_free(). */
+struct evp_pkey_st *signkey_load(const char *where, GError **error);
+
+/* An RSA key, as TPMs check policies with. */
+struct signkey_rsa;
+typedef struct signkey_rsa SignkeyRsa; /* for g_autoptr() only */
+
+/* FAULT_KEY_UNREADABLE, or FAULT_KEY_KIND: no RSA key of 2048 to 4096 bits. */
+struct signkey_rsa *signkey_rsa_load(const char *where, GError **error);
+void signkey_rsa_free(struct signkey_rsa *key);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SignkeyRsa, signkey_rsa_free)
+
+/* The public half as PEM (SubjectPublicKeyInfo). */
+GBytes *signkey_rsa_public(const struct signkey_rsa *key, GError **error);
+/* SHA-256 over the public half as PKCS#1 has it (RSAPublicKey in DER): systemd's name for a key. */
+gboolean signkey_rsa_print(const struct signkey_rsa *key,
+			   uint8_t ret_print[static SIGNKEY_PRINT_SIZE], GError **error);
+/* RSASSA-PKCS1-v1_5 over the bytes' SHA-256. FAULT_KEY_UNREADABLE: whoever holds it refuses. */
+GBytes *signkey_rsa_sign(const struct signkey_rsa *key, const uint8_t *bytes, size_t size_bytes,
+			 GError **error);

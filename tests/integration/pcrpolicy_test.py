@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Policies over PCR 11 against systemd-measure and OpenSSL: pcrpolicy_test.py AZBUNDLE. Prints TAP."""
+import base64
+import itertools
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+AZBUNDLE = os.path.abspath(sys.argv[1])
+MEASURE = "/lib/systemd/systemd-measure"
+BANKS = ["sha1", "sha256", "sha384", "sha512"]
+PATHS = ["enter-initrd", "enter-initrd:leave-initrd", "enter-initrd:leave-initrd:sysinit:ready"]
+SECTIONS = ["linux", "osrel", "cmdline", "initrd", "pcrpkey"]
+
+
+def run(*words, ok=True, **options):
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, **options)
+    if ok and done.returncode != 0:
+        raise AssertionError(f"{words[0]} {words[1]}: {done.stderr}")
+    return done
+
+
+def refused(fault, *words, **options):
+    done = run(*words, ok=False, **options)
+    assert done.returncode in (1, 2), f"{words[1]} returned {done.returncode}: {done.stderr}"
+    assert fault in done.stderr, f"expected {fault}: {done.stderr}"
+
+
+class Inputs:
+    def __init__(self, folder):
+        self.at = lambda name: os.path.join(folder, name)
+        run(AZBUNDLE, "keys", self.at("keys"))
+        source = random.Random(7)
+        for name, content in (("root", source.randbytes(4096 * 9)), ("linux", source.randbytes(70000)),
+                              ("initrd", b"initrd" * 999), ("osrel", b"ID=x\n")):
+            with open(self.at(name), "wb") as out:
+                out.write(content)
+
+    def words(self, *options):
+        return [AZBUNDLE, "uki", "--linux", self.at("linux"), "--initrd", self.at("initrd"),
+                "--os-release", self.at("osrel"), "--root", self.at("root"), "--product", "p",
+                "-o", self.at("uki"), *options]
+
+    def section(self, name):
+        path = self.at(f"section.{name}")
+        run("objcopy", "-O", "binary", f"--only-section=.{name}", self.at("uki"), path)
+        return path
+
+    def measured(self):
+        return [f"--{name}={self.section(name)}" for name in SECTIONS]
+
+    def pcrsig(self):
+        with open(self.section("pcrsig"), encoding="ascii") as file:
+            return json.load(file)
+
+
+def many(option, values):
+    return list(itertools.chain.from_iterable((option, value) for value in values))
+
+
+class Tpm:
+    """A software TPM of its own, which systemd-measure 252 needs to compute with."""
+
+    def __init__(self, folder):
+        self.socket = os.path.join(folder, "tpm.sock")
+        self.process = subprocess.Popen(
+            ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={folder}", "--server",
+             f"type=unixio,path={self.socket}", "--ctrl", f"type=unixio,path={self.socket}.ctrl",
+             "--flags", "not-need-init,startup-clear"], stderr=subprocess.DEVNULL)
+        while not os.path.exists(self.socket):
+            assert self.process.poll() is None, "swtpm ended"
+            time.sleep(0.05)
+
+    def __enter__(self):
+        return f"--tpm2-device=swtpm:path={self.socket}"
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+
+def test_prediction(folder):
+    """PCR 11 after each phase, in four banks, is what systemd-measure calculates."""
+    inputs = Inputs(folder)
+    run(*inputs.words("--pcr-key", inputs.at("keys/pcr.key"), *many("--pcr-bank", BANKS)))
+    said = run(MEASURE, "calculate", *[f"--bank={bank}" for bank in BANKS], "--phase=",
+               *inputs.measured()).stdout
+    ours = run(*inputs.words("--pcr-key", inputs.at("keys/pcr.key"), *many("--pcr-bank", BANKS))).stdout
+    for bank in BANKS:
+        value = next(line.split()[2] for line in ours.splitlines() if line.startswith(f"pcr11 {bank} "))
+        assert f"11:{bank}={value}" in said, f"{bank}: {value} is not in {said}"
+
+
+def test_signatures(folder):
+    """.pcrsig is what systemd-measure signs, byte for byte in each field; one of two keys signs it alone."""
+    inputs = Inputs(folder)
+    run("openssl", "genrsa", "-out", inputs.at("old.key"), "3072")
+    keys = [inputs.at("keys/pcr.key"), inputs.at("old.key")]
+    run(*inputs.words(*many("--pcr-key", keys), *many("--pcr-phases", PATHS)))
+    theirs = []
+    for key in keys:
+        run("openssl", "rsa", "-in", key, "-pubout", "-out", inputs.at("public"))
+        with Tpm(tempfile.mkdtemp(dir=folder)) as tpm:
+            said = run(MEASURE, "sign", tpm, "--bank=sha256", *[f"--phase={path}" for path in PATHS],
+                       f"--private-key={key}", f"--public-key={inputs.at('public')}",
+                       *inputs.measured()).stdout
+        theirs += json.loads(said)["sha256"]
+    ours = inputs.pcrsig()
+    order = lambda entry: (entry["pol"], entry["pkfp"])
+    assert list(ours) == ["sha256"], ours
+    assert sorted(ours["sha256"], key=order) == sorted(theirs, key=order), (ours, theirs)
+
+
+def test_openssl_verifies(folder):
+    """Each signature is one over the digest, by the key in .pcrpkey; the UKI is signed around all of it."""
+    inputs = Inputs(folder)
+    run(*inputs.words("--pcr-key", inputs.at("keys/pcr.key"), *many("--pcr-bank", ["sha384", "sha256"]),
+                      "--key", inputs.at("keys/db.key"), "--cert", inputs.at("keys/db.crt")))
+    run("sbverify", "--cert", inputs.at("keys/db.crt"), inputs.at("uki"))
+    signatures = inputs.pcrsig()
+    assert sorted(signatures) == ["sha256", "sha384"], signatures
+    for entry in signatures["sha256"] + signatures["sha384"]:
+        assert entry["pcrs"] == [11]
+        for name, content in (("digest", bytes.fromhex(entry["pol"])), ("sig", base64.b64decode(entry["sig"]))):
+            with open(inputs.at(name), "wb") as out:
+                out.write(content)
+        run("openssl", "dgst", "-sha256", "-verify", inputs.section("pcrpkey"), "-signature",
+            inputs.at("sig"), inputs.at("digest"))
+
+
+def test_nothing_asked(folder):
+    """Without a key there are no policies, and PCR 11 is another one: the public key is measured."""
+    inputs = Inputs(folder)
+    without = run(*inputs.words()).stdout
+    assert run("objdump", "-h", inputs.at("uki")).stdout.count(".pcr") == 0
+    assert run(*inputs.words("--pcr-key", inputs.at("keys/pcr.key"))).stdout != without
+    assert run("objdump", "-h", inputs.at("uki")).stdout.count(".pcr") == 2
+
+
+def test_refused(folder):
+    """Banks, phases and keys that cannot be; nothing is written then."""
+    inputs = Inputs(folder)
+    good = ["--pcr-key", inputs.at("keys/pcr.key")]
+    refused("PCR_BANK", *inputs.words(*good, "--pcr-bank", "sha3"))
+    refused("PCR_PHASE", *inputs.words(*good, "--pcr-phases", "enter-initrd:"))
+    refused("KEY_KIND", *inputs.words("--pcr-key", inputs.at("keys/release.key")))
+    refused("KEY_UNREADABLE", *inputs.words("--pcr-key", inputs.at("keys/db.crt")))
+    refused("KEY_UNREADABLE", *inputs.words("--pcr-key", inputs.at("nowhere")))
+    refused("KEY_UNREADABLE", *inputs.words("--pcr-key", "pkcs11:token=nobody"))
+    refused("pcr-key", *inputs.words("--pcr-bank", "sha256"))
+    assert not os.path.exists(inputs.at("uki"))
+
+
+def main():
+    tests = [value for name, value in sorted(globals().items()) if name.startswith("test_")]
+    failed = 0
+    print(f"1..{len(tests)}")
+    for number, test in enumerate(tests, 1):
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                test(folder)
+                print(f"ok {number} {test.__name__}")
+            except AssertionError as why:
+                failed += 1
+                print(f"# {why}\nnot ok {number} {test.__name__}")
+    return 1 if failed else 0
+
+
+sys.exit(main())
