@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Policies over PCR 11 against systemd-measure and OpenSSL: pcrpolicy_test.py AZBUNDLE. Prints TAP."""
+"""Policies over PCR 11 against systemd and OpenSSL: pcrpolicy_test.py AZBUNDLE. Prints TAP."""
 import base64
+import hashlib
 import itertools
 import json
 import os
 import random
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -77,7 +80,20 @@ class Tpm:
             time.sleep(0.05)
 
     def __enter__(self):
+        return self
+
+    def option(self):
         return f"--tpm2-device=swtpm:path={self.socket}"
+
+    def extend(self, content):
+        """TPM2_PCR_Extend of PCR 11 in the bank sha256, with a password session of no password."""
+        session = struct.pack(">IIHBH", 9, 0x40000009, 0, 0, 0)
+        digest = struct.pack(">IH", 1, 0x000b) + hashlib.sha256(content).digest()
+        body = struct.pack(">II", 0x182, 11) + session + digest
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(self.socket)
+            line.sendall(struct.pack(">HI", 0x8002, 6 + len(body)) + body)
+            assert line.recv(4096)[6:10] == bytes(4), "the TPM refused to extend"
 
     def __exit__(self, *_):
         self.process.terminate()
@@ -106,7 +122,7 @@ def test_signatures(folder):
     for key in keys:
         run("openssl", "rsa", "-in", key, "-pubout", "-out", inputs.at("public"))
         with Tpm(tempfile.mkdtemp(dir=folder)) as tpm:
-            said = run(MEASURE, "sign", tpm, "--bank=sha256", *[f"--phase={path}" for path in PATHS],
+            said = run(MEASURE, "sign", tpm.option(), "--bank=sha256", *[f"--phase={path}" for path in PATHS],
                        f"--private-key={key}", f"--public-key={inputs.at('public')}",
                        *inputs.measured()).stdout
         theirs += json.loads(said)["sha256"]
@@ -126,11 +142,46 @@ def test_openssl_verifies(folder):
     assert sorted(signatures) == ["sha256", "sha384"], signatures
     for entry in signatures["sha256"] + signatures["sha384"]:
         assert entry["pcrs"] == [11]
-        for name, content in (("digest", bytes.fromhex(entry["pol"])), ("sig", base64.b64decode(entry["sig"]))):
+        for name, content in (("digest", bytes.fromhex(entry["pol"])),
+                              ("sig", base64.b64decode(entry["sig"]))):
             with open(inputs.at(name), "wb") as out:
                 out.write(content)
         run("openssl", "dgst", "-sha256", "-verify", inputs.section("pcrpkey"), "-signature",
             inputs.at("sig"), inputs.at("digest"))
+
+
+def enroll(inputs, tpm):
+    """systemd-cryptenroll seals a LUKS key to .pcrpkey, and unseals it by .pcrsig to see that it can."""
+    volume, password = inputs.at("volume"), inputs.at("password")
+    for path, content in ((volume, bytes(20 << 20)), (password, b"x")):
+        with open(path, "wb") as out:
+            out.write(content)
+    run("cryptsetup", "luksFormat", "-q", "--type", "luks2", "--pbkdf", "pbkdf2",
+        "--pbkdf-force-iterations", "1000", volume, password)
+    return run("systemd-cryptenroll", tpm.option(), "--tpm2-pcrs=", "--tpm2-public-key-pcrs=11",
+               f"--tpm2-public-key={inputs.section('pcrpkey')}", f"--tpm2-signature={inputs.at('signature')}",
+               f"--unlock-key-file={password}", volume, ok=False)
+
+
+def test_systemd_unseals(folder):
+    """A TPM lets systemd use a secret in the phase that was signed, and no later."""
+    inputs = Inputs(folder)
+    run(*inputs.words("--pcr-key", inputs.at("keys/pcr.key")))
+    with open(inputs.at("signature"), "w", encoding="ascii") as out:
+        json.dump(inputs.pcrsig(), out)
+    with Tpm(tempfile.mkdtemp(dir=folder)) as tpm:
+        for name in SECTIONS:
+            tpm.extend(f".{name}".encode() + b"\0")
+            with open(inputs.section(name), "rb") as file:
+                tpm.extend(file.read())
+        early = enroll(inputs, tpm)
+        assert early.returncode != 0, "before the phase"
+        tpm.extend(b"enter-initrd")
+        good = enroll(inputs, tpm)
+        assert good.returncode == 0, good.stderr
+        tpm.extend(b"leave-initrd")
+        late = enroll(inputs, tpm)
+        assert late.returncode != 0, "behind the phase"
 
 
 def test_nothing_asked(folder):
