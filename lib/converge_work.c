@@ -233,28 +233,48 @@ static gboolean seed_where(const struct converge *converge, uint64_t block, cons
 	       seed_find(converge->seed_table, hash, block, ret_from);
 }
 
-/* Reads the blocks that come from the seed, neighbours at once. What cannot be read has a wrong
- * hash then, and comes from elsewhere. */
-static void copies_read(struct worker *worker, const struct local *local)
+/* How many blocks from the i-th on are one read of the seed: what the seed has in the same order,
+ * over gaps that are cheaper read than skipped. */
+static uint64_t copies_run(const struct local *local, const uint64_t *from, uint64_t i)
+{
+	uint64_t end = i + 1;
+
+	for (uint64_t k = end; k < local->window.count && k - end <= GAP_MAX; k++) {
+		if (!local->copies[k])
+			continue;
+		if (from[k] != from[i] + (k - i))
+			break;
+		end = k + 1;
+	}
+	return end - i;
+}
+
+static gboolean seed_read(struct worker *worker, uint64_t i, uint64_t from, uint64_t count)
 {
 	const struct converge_place *seed = worker->converge->seed;
+
+	return from < seed->tree.data_blocks && count <= seed->tree.data_blocks - from &&
+	       disk_read_medium(seed->disk, converge_offset(seed, from), worker->blocks + i * BLOCK,
+				count * BLOCK, NULL);
+}
+
+/* Reads the blocks that come from the seed; what stood between them is lost. What cannot be read
+ * has a wrong hash then, and comes from elsewhere. */
+static void copies_read(struct worker *worker, const struct local *local)
+{
 	uint64_t from[CONVERGE_WINDOW];
 
 	for (uint64_t i = 0; i < local->window.count; i++)
 		if (local->copies[i] && !seed_where(worker->converge, local->window.first + i,
 						    worker->wanted + i * HASH, &from[i]))
-			from[i] = UINT64_MAX;
+			from[i] = UINT64_MAX - CONVERGE_WINDOW; /* nowhere */
 	for (uint64_t i = 0, run; i < local->window.count; i += run) {
-		for (run = 1; local->copies[i] && i + run < local->window.count &&
-			      local->copies[i + run] && from[i + run] == from[i] + run;)
-			run++;
-		if (!local->copies[i])
+		run = local->copies[i] ? copies_run(local, from, i) : 1;
+		if (!local->copies[i] || seed_read(worker, i, from[i], run))
 			continue;
-		memset(worker->blocks + i * BLOCK, 0xff, run * BLOCK);
-		if (from[i] < seed->tree.data_blocks &&
-		    !disk_read_medium(seed->disk, converge_offset(seed, from[i]),
-				      worker->blocks + i * BLOCK, run * BLOCK, NULL))
-			memset(worker->blocks + i * BLOCK, 0xff, run * BLOCK);
+		for (uint64_t k = i; k < i + run; k++)
+			if (local->copies[k] && !seed_read(worker, k, from[k], 1))
+				memset(worker->blocks + k * BLOCK, 0xff, BLOCK);
 	}
 }
 
