@@ -60,7 +60,7 @@ static gboolean frame_try(struct building *building, unsigned number, gboolean p
 
 	deltaencode_plan_init(&plan);
 	deltaplan_make(&building->images, number, plain_only, &plan);
-	stored = deltaencode_frame(&plan, building->options->try_all);
+	stored = deltaencode_frame(&plan, &building->options->effort);
 	deltaencode_plan_done(&plan);
 	done = frame_check(building, number, stored);
 	if (done)

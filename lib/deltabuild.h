@@ -6,13 +6,15 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "deltaencode.h"
+
 struct deltabuild_options {
 	const char *old_path;
 	const char *new_path;
 	const char
 		*companion_path; /* what a device makes of the new release before; NULL: nothing */
 	unsigned jobs;           /* threads; 0: one for each processor */
-	gboolean try_all;        /* slower packers too */
+	struct deltaencode_effort effort;
 };
 
 struct deltabuild_report {

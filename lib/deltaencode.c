@@ -8,8 +8,7 @@
 
 enum {
 	ZSTD_LEVEL = 19,
-	/* A device makes some nine million choices a second: to mix pays on lines up to 35 kB/s. */
-	MIX_CHOICES_PER_BYTE = 256,
+	MIX_CHOICES_PER_MS = 6000, /* that a device makes, more or less */
 };
 
 void deltaencode_plan_init(struct deltaencode_plan *plan)
@@ -193,12 +192,19 @@ static GByteArray *mix_encode(const struct deltaencode_plan *plan, uint64_t *ret
 	return frame;
 }
 
-GByteArray *deltaencode_frame(const struct deltaencode_plan *plan, gboolean try_all)
+/* Whether to fetch what mixing saves takes longer than to unmix. */
+static gboolean mix_pays(guint saved_bytes, uint64_t choices, uint32_t line_kb)
+{
+	return choices * line_kb <= (uint64_t)saved_bytes * MIX_CHOICES_PER_MS;
+}
+
+GByteArray *deltaencode_frame(const struct deltaencode_plan *plan,
+			      const struct deltaencode_effort *effort)
 {
 	g_autoptr(GByteArray) best = diff_encode(plan);
 	uint64_t choices = 0;
 	g_autoptr(GByteArray) mixed = mix_encode(plan, &choices);
-	g_autoptr(GByteArray) other = try_all ? zstd_encode(plan) : NULL;
+	g_autoptr(GByteArray) other = effort->try_all ? zstd_encode(plan) : NULL;
 
 	g_debug("frame: raw %u reference %u operations %u: diff %u mix %u (%" G_GUINT64_FORMAT
 		" choices) zstd %u",
@@ -208,9 +214,7 @@ GByteArray *deltaencode_frame(const struct deltaencode_plan *plan, gboolean try_
 		g_clear_pointer(&best, g_byte_array_unref);
 		best = g_steal_pointer(&other);
 	}
-	/* To unmix takes a device long: only where that is shorter than to fetch what it saves. */
-	if (mixed->len < best->len &&
-	    choices <= (uint64_t)(best->len - mixed->len) * MIX_CHOICES_PER_BYTE)
+	if (mixed->len < best->len && mix_pays(best->len - mixed->len, choices, effort->line_kb))
 		return g_steal_pointer(&mixed);
 	return g_steal_pointer(&best);
 }

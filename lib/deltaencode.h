@@ -54,5 +54,14 @@ struct deltaencode_plan {
 void deltaencode_plan_init(struct deltaencode_plan *plan);
 void deltaencode_plan_done(struct deltaencode_plan *plan);
 
-/* The caller frees. With `try_all`, the slower methods are tried too. */
-GByteArray *deltaencode_frame(const struct deltaencode_plan *plan, gboolean try_all);
+/* What a frame may cost. */
+struct deltaencode_effort {
+	gboolean try_all; /* of whoever makes it: slower packers are tried too */
+	/* Of a device: thousands of bytes per second of the slowest line that the delta is for; at
+	 * least 1. What takes long to decode is used where it saves more time than it takes. */
+	uint32_t line_kb;
+};
+
+/* The caller frees. */
+GByteArray *deltaencode_frame(const struct deltaencode_plan *plan,
+			      const struct deltaencode_effort *effort);

@@ -20,7 +20,7 @@ static gboolean make(int argc, char **argv, GError **error)
 		.old_path = argv[2],
 		.new_path = argv[3],
 		.jobs = argc > 6 ? (unsigned)strtoul(argv[6], NULL, 10) : 0,
-		.try_all = argc <= 7,
+		.effort = { .try_all = argc <= 7, .line_kb = 100 },
 	};
 	g_autoptr(GByteArray) index = g_byte_array_new();
 	FILE *frames = fopen(argv[5], "wbe");

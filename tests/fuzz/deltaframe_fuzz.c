@@ -50,7 +50,8 @@ size_t fuzz_seed(unsigned number, uint8_t *ret_bytes, size_t room)
 	memset(plan.reference->data, 'r', 1100);
 	g_byte_array_set_size(plan.raw, BLOCKS_SIZE);
 	memset(plan.raw->data, 'n', BLOCKS_SIZE);
-	frame = deltaencode_frame(&plan, number == 1);
+	frame = deltaencode_frame(
+		&plan, &(struct deltaencode_effort){ .try_all = number == 1, .line_kb = 1 });
 	deltaencode_plan_done(&plan);
 	if (frame->len <= room) {
 		memcpy(ret_bytes, frame->data, frame->len);

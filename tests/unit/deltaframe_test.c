@@ -445,7 +445,8 @@ static void test_writer(void)
 	g_byte_array_append(plan.raw, (const uint8_t *)NEW, sizeof NEW);
 	for (unsigned all = 0; all < 2; all++) {
 		g_clear_pointer(&frame, g_byte_array_unref);
-		frame = deltaencode_frame(&plan, all == 1);
+		frame = deltaencode_frame(
+			&plan, &(struct deltaencode_effort){ .try_all = all == 1, .line_kb = 1 });
 		memset(blocks, 0, sizeof blocks);
 		expect(deltaframe_apply(frame->data, frame->len, &base, blocks, sizeof blocks,
 					NULL));

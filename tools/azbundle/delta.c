@@ -11,7 +11,7 @@
 #include "failure.h"
 #include "payload.h"
 
-enum { COPY_CHUNK = 1 << 20, PAYLOADS = 2 };
+enum { COPY_CHUNK = 1 << 20, PAYLOADS = 2, LINE_KB_DEFAULT = 100, LINE_KB_MAX = 1000000 };
 
 static const char *const NAMES[PAYLOADS] = { "uki", "root" };
 
@@ -19,8 +19,8 @@ static struct {
 	char **old;
 	char *new, *output;
 	gboolean full, quick;
-	int jobs;
-} options;
+	int jobs, line_kb;
+} options = { .line_kb = LINE_KB_DEFAULT };
 
 static const GOptionEntry ENTRIES[] = {
 	{ "old", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.old,
@@ -31,6 +31,11 @@ static const GOptionEntry ENTRIES[] = {
 	  "put the full payload in too, for all other machines", NULL },
 	{ "quick", 0, 0, G_OPTION_ARG_NONE, &options.quick,
 	  "try fewer ways to code each part: faster, larger", NULL },
+	{ "line", 0, 0, G_OPTION_ARG_INT, &options.line_kb,
+	  "slowest line that it is for, in kB/s (100): what takes long to decode is used where "
+	  "that "
+	  "saves time",
+	  "KB" },
 	{ "jobs", 0, 0, G_OPTION_ARG_INT, &options.jobs, "threads (one per processor)", "N" },
 	{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output, "bundle to write", "FILE" },
 	G_OPTION_ENTRY_NULL
@@ -109,7 +114,7 @@ static gboolean delta_make(const struct release *old, const struct release *new,
 		.new_path = new->paths[payload],
 		.companion_path = payload == 0 ? NULL : new->paths[0], /* which is made before */
 		.jobs = (unsigned)options.jobs,
-		.try_all = !options.quick,
+		.effort = { .try_all = !options.quick, .line_kb = (uint32_t)options.line_kb },
 	};
 	const struct manifest_image *base = payload_image(old->bundle, NAMES[payload]);
 	struct bundle_section section = { .kind = BUNDLE_DELTA_INDEX };
@@ -208,8 +213,13 @@ gboolean command_delta(int argc, char **argv, GError **error)
 	if (options.jobs < 0 || options.jobs > 256)
 		return failure_set(error, FAULT_ARGUMENT, "--jobs %d is not from 1 to 256",
 				   options.jobs);
+	if (options.line_kb < 1 || options.line_kb > LINE_KB_MAX)
+		return failure_set(error, FAULT_ARGUMENT, "--line %d is not from 1 to %d",
+				   options.line_kb, LINE_KB_MAX);
 	new = release_open(options.new, error);
-	return new != NULL &&deltas_add(new, parts, error) &&
+	if (new == NULL)
+		return FALSE;
+	return deltas_add(new, parts, error) &&
 	       (!options.full || full_add(new->bundle, parts, error)) &&
 	       bundlewrite_assemble(options.output, new->bundle->manifest_bytes,
 				    new->bundle->signature, parts, error);
