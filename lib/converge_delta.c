@@ -116,9 +116,8 @@ static gboolean outline_all(struct converge *converge, gboolean write, GError **
 	const struct veritree *tree = &converge->target.tree;
 	g_autoptr(CryptoHasher) hasher = converge_hasher_new(&converge->target);
 	struct outline outline = { .converge = converge, .goes_on = converge_is_marked(converge) };
-	static const uint8_t ZERO[BLOCK];
 
-	crypto_hash(hasher, ZERO, BLOCK, outline.zero_hash);
+	converge_hash_zeros(hasher, outline.zero_hash);
 	for (uint64_t first = 0; first < tree->data_blocks; first += VERITREE_HASHES_PER_BLOCK) {
 		const uint64_t count = MIN(VERITREE_HASHES_PER_BLOCK, tree->data_blocks - first);
 

@@ -167,7 +167,6 @@ static const struct bundle_section *leaves_find(const struct converge *converge,
 
 gboolean converge_leaves(struct converge *converge, GError **error)
 {
-	static const uint8_t ZERO[BLOCK];
 	const struct bundle_section *section = leaves_find(converge, error);
 	g_autoptr(CryptoHasher) hasher = converge_hasher_new(&converge->target);
 	g_autofree struct leaves *leaves = g_new0(struct leaves, 1);
@@ -176,7 +175,7 @@ gboolean converge_leaves(struct converge *converge, GError **error)
 		return FALSE;
 	leaves->converge = converge;
 	leaves->hasher = hasher;
-	crypto_hash(hasher, ZERO, BLOCK, leaves->zero_hash);
+	converge_hash_zeros(hasher, leaves->zero_hash);
 	g_clear_pointer(&converge->plan, plan_free);
 	converge->plan = plan_new(converge->target.tree.data_blocks);
 	veritybuild_init(&leaves->build, &converge->target.tree, hasher, tree_sink, converge);
@@ -205,7 +204,6 @@ static GHashTable *seed_parents(const struct converge_place *seed, uint8_t *pare
 
 static void origins_find(struct converge *converge)
 {
-	static const uint8_t ZERO[BLOCK];
 	const struct veritree *tree = &converge->seed->tree;
 	const uint8_t *wanted = g_bytes_get_data(converge->parents, NULL);
 	const uint64_t count = converge->target.tree.level_blocks[0];
@@ -215,7 +213,7 @@ static void origins_find(struct converge *converge)
 	uint8_t hash[HASH];
 	uint8_t bytes[BLOCK];
 
-	crypto_hash(hasher, ZERO, BLOCK, hash);
+	converge_hash_zeros(hasher, hash);
 	zeros_fill(hash, bytes);
 	crypto_hash(hasher, bytes, BLOCK, hash);
 	converge->leaf_origins = g_new0(uint32_t, count);

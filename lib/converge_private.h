@@ -99,6 +99,8 @@ gboolean effort_step(struct effort *effort, const char *step, GError **error);
 
 /* With the salt of a place. The caller frees. */
 struct crypto_hasher *converge_hasher_new(const struct converge_place *place);
+/* What such a hasher makes of a block of zeros. */
+void converge_hash_zeros(struct crypto_hasher *hasher, uint8_t ret_hash[VERITREE_HASH_SIZE]);
 
 /* The wanted hashes of a window's blocks, out of the tree that stands at a place. */
 gboolean converge_wanted(const struct converge_place *place, const struct window *window,

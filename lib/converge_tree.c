@@ -83,6 +83,13 @@ struct crypto_hasher *converge_hasher_new(const struct converge_place *place)
 	return crypto_hasher_new(superblock->salt, superblock->salt_size);
 }
 
+void converge_hash_zeros(struct crypto_hasher *hasher, uint8_t ret_hash[VERITREE_HASH_SIZE])
+{
+	static const uint8_t ZERO[BLOCK];
+
+	crypto_hash(hasher, ZERO, BLOCK, ret_hash);
+}
+
 /* Reading a leaf level and building what stands above it. */
 
 struct climb {

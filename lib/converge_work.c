@@ -552,13 +552,12 @@ static unsigned threads_choose(const struct converge *converge)
 struct effort *effort_new(struct converge *converge, gboolean read_only)
 {
 	static const struct crew_ops OPS = { worker_new, worker_free, worker_work, job_free };
-	static const uint8_t ZERO[BLOCK];
 	g_autoptr(CryptoHasher) hasher = converge_hasher_new(&converge->target);
 	struct effort *effort = g_new0(struct effort, 1);
 
 	effort->converge = converge;
 	effort->read_only = read_only;
-	crypto_hash(hasher, ZERO, BLOCK, effort->zero_hash);
+	converge_hash_zeros(hasher, effort->zero_hash);
 	g_mutex_init(&effort->mutex);
 	effort->written = g_array_new(FALSE, FALSE, sizeof(struct window));
 	effort->crew = crew_new(threads_choose(converge), &OPS, effort);
