@@ -104,3 +104,16 @@ class Header:
                            self.signature_size, self.security_version, self.root_hash,
                            self.uki_root, self.version.encode())
         return (b"AZBOOTHD" + struct.pack("<I", crc32c(body)) + body).ljust(4096, b"\0")
+
+    @classmethod
+    def decode(cls, data):
+        """None if it is no sound header. Where it points to is not looked at."""
+        if data[:8] != b"AZBOOTHD":
+            return None
+        crc, form, reader_min, size = struct.unpack_from("<IHHI", data, 8)
+        if not 288 <= size <= COPY_SIZE or crc32c(data[12:size]) != crc:
+            return None
+        (staged, uki, uki_size, tree, manifest, signature, manifest_size, signature_size, security,
+         root_hash, uki_root, version) = struct.unpack_from("<QQQQQQIIQ32s32s64s", data, 24)
+        return cls(uki_size, uki, staged, tree, manifest, signature, manifest_size, signature_size,
+                   security, root_hash, uki_root, version.rstrip(b"\0").decode(), form, reader_min)
