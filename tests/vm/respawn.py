@@ -37,6 +37,7 @@ class PatientAgent(vm.Agent):
         try:
             return super().run(command, deadline)
         except OSError as error:
+            self._again(deadline)
             raise vm.MachineError(f"the guest is resetting: {error}") from error
 
 
