@@ -122,7 +122,7 @@ def every_subset_of_few_control_writes_is_made(folder):
     assert prefixes == {(), (0,), (0, 2), (0, 2, 4)}, prefixes
     with_data = [cut for cut in found if cut.data]
     assert with_data and all([part.index for part in cut.data] == [1] for cut in with_data)
-    last = [cut for cut in found if len(cut.control) == 3 and not cut.data]
+    last = [cut for cut in found if len(cut.control) == 3 and not cut.data and cut.kind != "tear"]
     assert [(cut.first, cut.last) for cut in last] == [(5, 5)], last
     nothing = [cut for cut in found if not cut.parts()]
     assert [(cut.first, cut.last) for cut in nothing] == [(0, 5)], nothing
@@ -141,10 +141,10 @@ def many_control_writes_are_sampled(folder):
 @tap.case
 def a_write_of_many_sectors_is_torn_between_them(folder):
     found = [cut.control for cut in cuts_of(powercuts.epochs([write(1), write(8, 4 * SECTOR)])[0])
-             if cut.kind == "tear"]
+             if cut.kind == "tear" and cut.control[-1].index == 1]
     ranges = [(control[-1].skip, control[-1].size) for control in found]
     assert sorted(ranges, key=str) == sorted(
-        [(0, at) for at in (512, 1024, 1536)] + [(at, None) for at in (512, 1024, 1536)], key=str), ranges
+        [(0, at) for at in (128, 512, 1024, 1536)] + [(at, None) for at in (128, 512, 1024, 1536)], key=str)
     assert all(control[0].index == 0 and len(control) == 2 for control in found)
 
 

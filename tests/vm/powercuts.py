@@ -5,8 +5,8 @@
         for cut in cuts(epoch, is_control, is_data, rng):
             ...
 
-What a flush has followed is on the medium. Of the writes since, any may be there or not, and one of several
-sectors may be there in part. Control writes decide what is booted: their subsets are walked whole if they
+What a flush has followed is on the medium. Of the writes since, any may be there or not, and the last one may
+be there in part. Control writes decide what is booted: their subsets are walked whole if they
 are few, else the prefixes, each one missing, each one alone, and random ones. With each of them go some
 choices of the data writes of the same epoch: none, all, those before the last control write, random ones."""
 import dataclasses
@@ -15,6 +15,7 @@ import itertools
 import writelog
 
 SECTOR = 512
+INSIDE = 128            # a worse drive tears a sector, too: within what record and header use of it
 WHOLE_MAX = 8           # control writes of an epoch whose subsets are all made
 RANDOM_SUBSETS = 64
 RANDOM_COMPANIONS = 8
@@ -94,9 +95,9 @@ def _subsets(control, rng):
 
 
 def _tears(control):
-    """Of each write, the first sectors and the last sectors, behind whole ones."""
+    """Of each write, its beginning and its end, behind whole ones."""
     for i, part in enumerate(control):
-        for at in range(SECTOR, part.write.size, SECTOR):
+        for at in (INSIDE, *range(SECTOR, part.write.size, SECTOR)):
             yield "tear", control[:i] + (dataclasses.replace(part, size=at),)
             yield "tear", control[:i] + (dataclasses.replace(part, skip=at),)
 
