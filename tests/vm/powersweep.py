@@ -22,9 +22,6 @@ class Phases:
                 allowed = set(versions) if allowed is None else allowed & set(versions)
         return sorted(allowed or ())
 
-    def name(self, at):
-        return [text for start, _, text in self.phases if start <= at][-1:]
-
     def start(self, name):
         return next(start for start, _, text in self.phases if text == name)
 

@@ -71,4 +71,5 @@ def _run(*words):
     environment = {**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}
     done = subprocess.run(words, capture_output=True, text=True, env=environment)
     if done.returncode != 0:
-        raise Flaw(f"{words[0]}: {(done.stderr or done.stdout).strip().splitlines()[-1:]}")
+        said = (done.stderr or done.stdout).strip().splitlines() or ["failed"]
+        raise Flaw(f"{words[0]}: {said[-1]}")
