@@ -18,7 +18,7 @@ SECTOR = 512
 INSIDE = 128            # a worse drive tears a sector, too: within what record and header use of it
 WHOLE_MAX = 8           # control writes of an epoch whose subsets are all made
 RANDOM_SUBSETS = 64
-RANDOM_COMPANIONS = 8
+RANDOM_COMPANIONS = 64
 
 
 @dataclasses.dataclass(frozen=True)
