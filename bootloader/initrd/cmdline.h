@@ -6,6 +6,8 @@
  *   azupdate.blocks=N       data blocks of the root image, so where its superblock stands; once
  *   azupdate.fec=N          roots of the parity behind its tree; any value but one from 2 to 24,
  *                           given once, means none: it is a help, and no condition
+ *   azupdate.watchdog=N     seconds until systemd must have taken over the watchdog; default
+ *                           none is touched
  *   rootfstype=TYPE         default erofs
  *   init=PATH               default /sbin/init */
 
@@ -19,7 +21,8 @@ enum { CMDLINE_FSTYPE_SIZE = 16, CMDLINE_INIT_SIZE = 256 };
 struct cmdline {
 	uint8_t root_hash[VERITREE_HASH_SIZE];
 	uint64_t data_blocks;
-	unsigned fec_roots; /* 0: none */
+	unsigned fec_roots;  /* 0: none */
+	unsigned watchdog_s; /* 0: none is touched */
 	char fstype[CMDLINE_FSTYPE_SIZE];
 	char init[CMDLINE_INIT_SIZE];
 };

@@ -119,11 +119,23 @@ static void test_fec(void)
 	}
 }
 
+static void test_watchdog(void)
+{
+	struct cmdline cmdline;
+
+	expect(cmdline_parse("roothash=" HASH " azupdate.blocks=1", &cmdline) == FAULT_OK);
+	expect(cmdline.watchdog_s == 0);
+	expect(cmdline_parse("roothash=" HASH " azupdate.blocks=1 azupdate.watchdog=60",
+			     &cmdline) == FAULT_OK);
+	expect(cmdline.watchdog_s == 60);
+}
+
 static const struct tap_case CASES[] = {
 	{ "values", test_values },
 	{ "refused", test_refused },
 	{ "each digit", test_each_digit },
 	{ "long values", test_long_values },
 	{ "fec", test_fec },
+	{ "watchdog", test_watchdog },
 };
 TAP_MAIN(CASES)
