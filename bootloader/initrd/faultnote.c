@@ -29,6 +29,17 @@ static const struct partition *azstate_find(const struct partition_list *list,
 	return found;
 }
 
+/* Zeros are no record, so an unreadable copy is an invalid one. */
+static void copies_read(int fd, uint8_t *ret_copies)
+{
+	for (unsigned i = 0; i < BOOTREC_COPIES; i++) {
+		uint8_t *copy = ret_copies + (size_t)i * BOOTREC_SIZE;
+
+		if (pread(fd, copy, BOOTREC_SIZE, (off_t)i * BOOTREC_SIZE) != BOOTREC_SIZE)
+			memset(copy, 0, BOOTREC_SIZE);
+	}
+}
+
 /* Like everybody who writes the record: into the copy that is not the valid one, then flush. */
 static bool record_note(int fd, unsigned hinted_slot, fault why)
 {
@@ -38,8 +49,8 @@ static bool record_note(int fd, unsigned hinted_slot, fault why)
 	unsigned copy;
 	unsigned slot;
 
-	if (pread(fd, copies, sizeof copies, 0) != (ssize_t)sizeof copies ||
-	    bootrec_pick(copies, &rec, &copy) != FAULT_OK)
+	copies_read(fd, copies);
+	if (bootrec_pick(copies, &rec, &copy) != FAULT_OK)
 		return false;
 	slot = hinted_slot == SLOT_NONE ? rec.table.last : hinted_slot;
 	if (slot >= SLOT_COUNT || slot_note_fault(&rec.table, slot, why) != FAULT_OK)
