@@ -216,6 +216,12 @@ struct efi_runtime_services {
 };
 _Static_assert(offsetof(struct efi_runtime_services, reset_system) == 104, "UEFI 4.5");
 
+/* 4.6: EFI_CONFIGURATION_TABLE. */
+struct efi_configuration_table {
+	struct efi_guid vendor;
+	void *table;
+};
+
 /* 4.3: EFI_SYSTEM_TABLE. */
 struct efi_system_table {
 	struct efi_table_header header;
@@ -229,8 +235,11 @@ struct efi_system_table {
 	struct efi_text_output *standard_error;
 	struct efi_runtime_services *runtime;
 	struct efi_boot_services *boot;
+	uint64_t configuration_count;
+	struct efi_configuration_table *configuration;
 };
 _Static_assert(offsetof(struct efi_system_table, boot) == 96, "UEFI 4.3");
+_Static_assert(offsetof(struct efi_system_table, configuration) == 112, "UEFI 4.3");
 
 static const struct efi_guid EFI_LOADED_IMAGE_GUID = {
 	0x5b1b31a1, 0x9562, 0x11d2, { 0x8e, 0x3f, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b }
@@ -246,6 +255,9 @@ static const struct efi_guid EFI_PARTITION_INFO_GUID = {
 };
 static const struct efi_guid EFI_TCG2_GUID = {
 	0x607f766c, 0x7455, 0x42be, { 0x93, 0x0b, 0xe4, 0xd7, 0x6d, 0xb2, 0x72, 0x0f }
+};
+static const struct efi_guid EFI_ACPI_20_GUID = {
+	0x8868e871, 0xe4f1, 0x11d3, { 0xbc, 0x22, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81 }
 };
 static const struct efi_guid EFI_GLOBAL_VARIABLE_GUID = {
 	0x8be4df61, 0x93ca, 0x11d2, { 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c }

@@ -4,8 +4,10 @@
 #include "bytes.h"
 #include "firmware.h"
 #include "header.h"
+#include "kernelarg.h"
 #include "osrel.h"
 #include "pe.h"
+#include "watchdog.h"
 
 /* Small enough that the watchdog never bites a slow disk that still works. */
 enum { READ_CHUNK = 4 * 1024 * 1024 };
@@ -72,20 +74,39 @@ static fault image_verify(struct image *image, efi_handle self, const struct par
 	return FAULT_BOOT_LOAD;
 }
 
-static fault image_security_version(const struct image *image, uint64_t *ret_version)
+static fault image_security_version(const struct image *image, const struct pe *pe,
+				    uint64_t *ret_version)
 {
-	struct pe pe;
 	struct pe_section section;
-	const fault why = pe_decode(image->bytes, (size_t)image->size_bytes, &pe);
 
-	if (why != FAULT_OK)
-		return why;
-	if (pe_find(&pe, image->bytes, ".osrel", &section) != FAULT_OK) {
+	if (pe_find(pe, image->bytes, ".osrel", &section) != FAULT_OK) {
 		*ret_version = 0;
 		return FAULT_OK;
 	}
 	return osrel_security_version(image->bytes + section.file_offset, section.size_bytes,
 				      ret_version);
+}
+
+static unsigned image_watchdog_s(const struct image *image, const struct pe *pe)
+{
+	struct pe_section section;
+
+	if (pe_find(pe, image->bytes, ".cmdline", &section) != FAULT_OK)
+		return 0;
+	return kernelarg_watchdog_s((const char *)image->bytes + section.file_offset,
+				    section.size_bytes);
+}
+
+/* What azboot itself wants to know of a UKI that the firmware has verified. */
+static fault image_inspect(struct image *image)
+{
+	struct pe pe;
+	const fault why = pe_decode(image->bytes, (size_t)image->size_bytes, &pe);
+
+	if (why != FAULT_OK)
+		return why;
+	image->watchdog_s = image_watchdog_s(image, &pe);
+	return image_security_version(image, &pe, &image->security_version);
 }
 
 fault image_load(struct image *image, efi_handle self, const struct partition *partition,
@@ -95,7 +116,7 @@ fault image_load(struct image *image, efi_handle self, const struct partition *p
 
 	if (why != FAULT_OK)
 		return why;
-	why = image_security_version(image, &image->security_version);
+	why = image_inspect(image);
 	if (why == FAULT_OK && image->security_version < floor)
 		why = FAULT_BOOT_FLOOR;
 	if (why != FAULT_OK)
@@ -108,8 +129,13 @@ fault image_start(struct image *image)
 	efi_status status;
 
 	firmware_watchdog_arm();
+	if (image->watchdog_s > 0)
+		watchdog_arm(image->watchdog_s);
 	status = firmware->boot->start_image(image->handle, NULL, NULL);
 	firmware_watchdog_arm();
+	/* The other slot's release may not know that there is something to take over. */
+	if (image->watchdog_s > 0)
+		watchdog_stop();
 	if (status == EFI_SECURITY_VIOLATION || status == EFI_ACCESS_DENIED) {
 		image_unload(image);
 		return FAULT_BOOT_DENIED;

@@ -13,6 +13,7 @@ struct image {
 	uint64_t page_count;
 	efi_handle handle;         /* NULL before image_load() */
 	uint64_t security_version; /* after image_load() */
+	unsigned watchdog_s;       /* the same: what its command line asks for, or 0 */
 };
 
 /* Reads what the partition's header names. FAULT_BOOT_PARTITION, FAULT_BOOT_READ,
