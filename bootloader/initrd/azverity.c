@@ -19,6 +19,7 @@
 #include "say.h"
 #include "switchroot.h"
 #include "textfile.h"
+#include "watchdog.h"
 
 enum { CMDLINE_SIZE_MAX = 8192, MESSAGE_SHOWN_S = 2 };
 
@@ -38,6 +39,8 @@ static fault system_start(const struct hint *hint)
 	struct root root;
 	fault why = cmdline_load(&cmdline);
 
+	if (why == FAULT_OK && cmdline.watchdog_s > 0)
+		watchdog_arm(cmdline.watchdog_s);
 	if (why == FAULT_OK)
 		why = root_mount(&cmdline, hint, "/sysroot", &root);
 	if (why == FAULT_OK)
