@@ -17,11 +17,12 @@ import vars as efivars
 HERE = os.path.dirname(os.path.abspath(__file__))
 PRODUCT = "azupdate-demo"
 CONFIGURATION = f"[product]\nname={PRODUCT}\n"
-VERSIONS = ("1", "2", "3")
 VAR_MIB = 48
 
 
 class World:
+    VERSIONS = ("1", "2", "3")
+
     def __init__(self, folder, build, say=lambda text: None):
         self.folder, self.build, self.say = os.path.abspath(folder), os.path.abspath(build), say
         self.disk, self.vars, self.tpm = self.at("disk.img"), self.at("vars.fd"), self.at("tpm")
@@ -71,8 +72,8 @@ class World:
             except Exception as error:  # told by the thread that waits
                 failures.append(error)
 
-        attempt(VERSIONS[0])
-        threads = [threading.Thread(target=attempt, args=(version,)) for version in VERSIONS[1:]]
+        attempt(self.VERSIONS[0])
+        threads = [threading.Thread(target=attempt, args=(version,)) for version in self.VERSIONS[1:]]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -80,21 +81,28 @@ class World:
         if failures:
             raise failures[0]
 
+    def guest_words(self, version):
+        """What makes this version's image other than by its number: more arguments of mkguest."""
+        return ["--failing-check"] if version == "3" else []
+
     def _release(self, version):
         out = self.at(version)
-        words = ["--failing-check"] if version == "3" else []
         self.say(f"version {version}: root image, UKI, bundle")
         self.run(sys.executable, os.path.join(HERE, "guest/mkguest.py"), version, out, "--agent",
                  os.path.join(self.build, "tests/vm/guest/test-agent"), "--azverity",
                  os.path.join(self.build, "bootloader/initrd/azverity"), "--stage", self.at("stage"),
-                 *words)
-        with open(os.path.join(out, "cmdline.base"), encoding="utf-8") as file:
-            cmdline = file.read().strip().replace("rootfstype=erofs ", "")
-        self.uki(version, os.path.join(out, "uki.efi"), cmdline, "db")
+                 *self.guest_words(version))
+        self.uki(version, os.path.join(out, "uki.efi"), self.cmdline(version), "db")
+        self.bundle_make(version, os.path.join(out, "uki.efi"), self.bundle(version))
+
+    def cmdline(self, version):
+        with open(self.at(version, "cmdline.base"), encoding="utf-8") as file:
+            return file.read().strip().replace("rootfstype=erofs ", "")
+
+    def bundle_make(self, version, uki, output):
         self.run(self.azbundle, "build", "--product", PRODUCT, "--version", version, "--root",
-                 os.path.join(out, "root.erofs"), "--uki", os.path.join(out, "uki.efi"), "--key",
-                 self.at("keys/release.key"), "--cert", self.at("keys/release.crt"), "--level", "3",
-                 "-o", self.bundle(version))
+                 self.at(version, "root.erofs"), "--uki", uki, "--key", self.at("keys/release.key"),
+                 "--cert", self.at("keys/release.crt"), "--level", "3", "-o", output)
 
     def uki(self, version, output, cmdline, key):
         out = self.at(version)
@@ -107,12 +115,15 @@ class World:
         signed = self.at("azboot.signed.efi")
         self.run("sbsign", "--key", self.at("keys/db.key"), "--cert", self.at("keys/db.crt"), "--output",
                  signed, self.azboot)
-        self.run(self.azbundle, "disk", "--azboot", signed, "--keyring", self.at("keys/ca.crt"),
-                 "--var-size", VAR_MIB, "-o", self.disk, self.bundle("1"))
+        self.disk_of(self.bundle("1"), self.disk)
         shutil.copy(vm.OVMF_VARS, self.vars)
         store = efivars.Vars(self.vars)
         store.enrol(*[[self._der(name)] for name in ("PK", "KEK", "db")])
         store.save()
+
+    def disk_of(self, bundle, output, *words):
+        self.run(self.azbundle, "disk", "--azboot", self.at("azboot.signed.efi"), "--keyring",
+                 self.at("keys/ca.crt"), "--var-size", VAR_MIB, *words, "-o", output, bundle)
 
     def _der(self, name):
         return subprocess.check_output(["openssl", "x509", "-in", self.at(f"keys/{name}.crt"), "-outform",
