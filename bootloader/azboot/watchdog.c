@@ -123,6 +123,7 @@ void watchdog_arm(unsigned seconds)
 	if (!watchdog_find(&wdat))
 		return;
 	watchdog_do(&wdat, WDAT_SET_COUNT, wdat_count(&wdat, seconds));
+	watchdog_do(&wdat, WDAT_SET_REBOOT, 0);
 	watchdog_do(&wdat, WDAT_SET_RUNNING, 0);
 	watchdog_do(&wdat, WDAT_RESET, 0);
 }

@@ -15,6 +15,7 @@ enum wdat_action {
 	WDAT_SET_COUNT = 0x06,
 	WDAT_SET_RUNNING = 0x09,
 	WDAT_SET_STOPPED = 0x0b,
+	WDAT_SET_REBOOT = 0x11, /* the end of the count is to be a reset */
 };
 
 struct wdat {
