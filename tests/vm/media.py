@@ -24,7 +24,7 @@ import mediaworld
 import respawn
 import wdat
 from bootrecord import Slot
-from mediaworld import BLOCK, MIB
+from mediaworld import BLOCK, MIB, SECTOR
 
 BOOT_S = 40             # under KVM; machine.slowness makes it fit emulation
 
@@ -53,6 +53,7 @@ class Scenario:
     variant: str = ""                   # of version 2's UKI
     spoil: typing.Callable = None       # (world, disk): what is wrong on the medium
     unreadable: typing.Callable = None  # (world, disk): a sector that cannot be read
+    once: bool = False                  # ... the first time only
     act: typing.Callable = None         # (guest): what happens once slot b is committed
     evidence: str = ""                  # on the console, or the scenario showed something else
     wait_s: int = 0                     # how long its hangs last
@@ -112,8 +113,11 @@ SCENARIOS = [
     Scenario("eio-leaf", "a leaf block of the tree, unreadable", 2,
              unreadable=sector("root_b", tree_leaf), evidence="I/O error, dev vda"),
     Scenario("eio-uki", "the UKI, unreadable", 1, tries=3, unreadable=sector("boot_b", MIB)),
-    Scenario("eio-record", "the newer copy of the boot record, unreadable", 1, ends="b",
-             unreadable=sector("azstate", 0)),
+    # Drives give a bad sector another place when it is written; firmware looks at the first one.
+    Scenario("eio-record", "the newer copy of the boot record, unreadable until it is written", 1,
+             ends="b", unreadable=sector("azstate", 5 * SECTOR), once=True),
+    Scenario("eio-record-ever", "the newer copy of the boot record, unreadable for ever: no try can "
+             "be counted", 1, unreadable=sector("azstate", 5 * SECTOR)),
     # A committed release, months later.
     Scenario("rot", "committed; a data block of systemd rots", 4, tries=0,
              spoil=flip("root_b", program), evidence=PANIC),
@@ -158,7 +162,7 @@ class Run:
             if scenario.spoil:
                 scenario.spoil(self.world, disk)
             if scenario.unreadable:
-                nodes = [blkdebug(scenario.unreadable(self.world, disk))]
+                nodes = [blkdebug(scenario.unreadable(self.world, disk), scenario.once)]
             table = os.path.join(self.folder, "wdat")
             with open(table, "wb") as out:
                 out.write(wdat.tco())
@@ -205,10 +209,10 @@ class Run:
             return log.read().decode(errors="replace")[-3000:]
 
 
-def blkdebug(bad_sector):
+def blkdebug(bad_sector, once):
     return ("driver=blkdebug,node-name=disk0,image=disk0-host,inject-error.0.event=none,"
-            "inject-error.0.iotype=read,inject-error.0.errno=5,inject-error.0.once=off,"
-            f"inject-error.0.sector={bad_sector}")
+            "inject-error.0.iotype=read,inject-error.0.errno=5,"
+            f"inject-error.0.once={'on' if once else 'off'},inject-error.0.sector={bad_sector}")
 
 
 def play_all(world, scenarios):

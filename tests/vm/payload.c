@@ -188,7 +188,7 @@ efi_status efi_main(efi_handle self, struct efi_system_table *table)
 	if (osrel_has("PAYLOAD_END=return"))
 		return EFI_LOAD_ERROR;
 	while (osrel_has("PAYLOAD_END=hang"))
-		;
+		__asm__ volatile("hlt");
 	firmware->runtime->reset_system(osrel_has("PAYLOAD_END=reset") ? EFI_RESET_COLD
 								       : EFI_RESET_SHUTDOWN,
 					EFI_SUCCESS, 0, NULL);
