@@ -5,7 +5,7 @@ end on the good slot in a bounded number of boots.
 
 media.py BUILD [--work FOLDER] [--list] [SCENARIO...]
 
-BUILD is a release build of this project (no sanitizers). Half an hour in emulation."""
+BUILD is a release build of this project (no sanitizers). Most of an hour in emulation."""
 import argparse
 import contextlib
 import dataclasses
