@@ -109,7 +109,8 @@ class World:
         self.run(self.azbundle, "uki", "--linux", os.path.join(out, "kernel"), "--initrd",
                  os.path.join(out, "initrd"), "--os-release", os.path.join(out, "osrelease"), "--root",
                  os.path.join(out, "root.erofs"), "--product", PRODUCT, "--cmdline", cmdline, "--key",
-                 self.at(f"keys/{key}.key"), "--cert", self.at(f"keys/{key}.crt"), "-o", output)
+                 self.at(f"keys/{key}.key"), "--cert", self.at(f"keys/{key}.crt"), "--pcr-key",
+                 self.at("keys/pcr.key"), "-o", output)
 
     def _disk(self):
         signed = self.at("azboot.signed.efi")
