@@ -223,33 +223,33 @@ static GBytes *uki_assemble(struct assembly *assembly, GError **error)
 	return uki_with_policies(assembly, stub, uki, error);
 }
 
-/* Of sha256, and of other banks that policies were asked for. */
-static gboolean pcrs_print(GBytes *uki, GError **error)
+static gboolean pcr_append(GString *text, GBytes *uki, const char *name, GError **error)
 {
-	static char *DEFAULT[] = { NULL };
-	g_autofree char *sha256 = pcr11_predict_sha256(uki, error);
+	const struct pcr11_bank *bank = pcr11_bank_find(name, error);
+	g_autofree char *hex = NULL;
+	struct pcr11 pcr;
 
-	if (sha256 == NULL)
+	if (bank == NULL || !pcr11_predict(uki, bank, &pcr, error))
 		return FALSE;
-	printf("pcr11 sha256 %s\n", sha256);
-	for (char **name = options.pcr_banks != NULL ? options.pcr_banks : DEFAULT; *name != NULL;
-	     name++) {
-		const struct pcr11_bank *bank = pcr11_bank_find(*name, error);
-		g_autofree char *hex = NULL;
-		struct pcr11 pcr;
-
-		if (bank == NULL || !pcr11_predict(uki, bank, &pcr, error))
-			return FALSE;
-		hex = crypto_hex(pcr.value, bank->size_bytes);
-		if (strcmp(*name, "sha256") != 0)
-			printf("pcr11 %s %s\n", *name, hex);
-	}
+	hex = crypto_hex(pcr.value, bank->size_bytes);
+	g_string_append_printf(text, "pcr11 %s %s\n", name, hex);
 	return TRUE;
+}
+
+/* A line for sha256, and one for each other bank that policies were asked for. */
+static gboolean pcrs_tell(GString *text, GBytes *uki, GError **error)
+{
+	gboolean done = pcr_append(text, uki, "sha256", error);
+
+	for (char **name = options.pcr_banks; done && name != NULL && *name != NULL; name++)
+		done = strcmp(*name, "sha256") == 0 || pcr_append(text, uki, *name, error);
+	return done;
 }
 
 gboolean command_uki(int argc, char **argv, GError **error)
 {
 	struct assembly assembly = { .count = 0 };
+	g_autoptr(GString) pcrs = g_string_new(NULL);
 	g_autoptr(GBytes) uki = NULL;
 	gboolean done;
 
@@ -264,7 +264,9 @@ gboolean command_uki(int argc, char **argv, GError **error)
 		return FALSE;
 	assembly.keys = g_ptr_array_new_with_free_func((GDestroyNotify)signkey_rsa_free);
 	uki = uki_assemble(&assembly, error);
-	done = uki != NULL && uki_write(uki, error) && pcrs_print(uki, error);
+	done = uki != NULL && pcrs_tell(pcrs, uki, error) && uki_write(uki, error);
+	if (done)
+		fputs(pcrs->str, stdout);
 	assembly_done(&assembly);
 	return done;
 }
