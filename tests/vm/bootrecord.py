@@ -18,6 +18,16 @@ def crc32c(data):
     return crc ^ 0xffffffff
 
 
+def _head_decode(data, magic, size_min):
+    """(format, reader_min, size) of a record or a header; None unless its checksum is right."""
+    if data[:8] != magic:
+        return None
+    crc, form, reader_min, size = struct.unpack_from("<IHHI", data, 8)
+    if not size_min <= size <= COPY_SIZE or crc32c(data[12:size]) != crc:
+        return None
+    return form, reader_min, size
+
+
 @dataclasses.dataclass
 class Slot:
     state: str = "empty"
@@ -63,11 +73,10 @@ class Record:
     @classmethod
     def decode(cls, data):
         """None if it is no sound record."""
-        if data[:8] != b"AZBOOTRC":
+        head = _head_decode(data, b"AZBOOTRC", 256)
+        if head is None:
             return None
-        crc, form, reader_min, size = struct.unpack_from("<IHHI", data, 8)
-        if not 256 <= size <= COPY_SIZE or crc32c(data[12:size]) != crc:
-            return None
+        form, reader_min, size = head
         flags, sequence, once, last, last_fault, floor = struct.unpack_from("<IQBB2xIQ", data, 20)
         slots = [Slot.decode(data[64:128]), Slot.decode(data[128:192])]
         return cls(sequence, slots, once, last, last_fault, floor, bool(flags & 1), form,
@@ -108,11 +117,10 @@ class Header:
     @classmethod
     def decode(cls, data):
         """None if it is no sound header. Where it points to is not looked at."""
-        if data[:8] != b"AZBOOTHD":
+        head = _head_decode(data, b"AZBOOTHD", 288)
+        if head is None:
             return None
-        crc, form, reader_min, size = struct.unpack_from("<IHHI", data, 8)
-        if not 288 <= size <= COPY_SIZE or crc32c(data[12:size]) != crc:
-            return None
+        form, reader_min, _ = head
         (staged, uki, uki_size, tree, manifest, signature, manifest_size, signature_size, security,
          root_hash, uki_root, version) = struct.unpack_from("<QQQQQQIIQ32s32s64s", data, 24)
         return cls(uki_size, uki, staged, tree, manifest, signature, manifest_size, signature_size,

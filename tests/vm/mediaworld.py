@@ -4,7 +4,6 @@
 Slot a holds version 1, committed; slot b holds version 2 as `azupdate install` leaves it: activated,
 on trial. Version 2 can be told by its command line to hang; without that it is as healthy as version
 1. UKIs of other command lines are made for the slot by the same tools."""
-import json
 import os
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ import tarfile
 
 import bootrecord
 import machine as vm
+import rawdisk
 import releases
 from guest import mkguest
 
@@ -51,7 +51,7 @@ class MediaWorld(releases.World):
         if not os.path.exists(self.at("slot_b")):
             super().make()
             self._fill_slot_b()
-        self.starts = partition_starts(self.disk)
+        self.starts = rawdisk.partitions(self.disk)
         for name, more in self.variants.items():
             if not os.path.exists(self.at(name + ".boot")):
                 self.say(f"version 2 with {more}")
@@ -59,7 +59,7 @@ class MediaWorld(releases.World):
 
     def _fill_slot_b(self):
         self.say("version 2 into slot b")
-        self.starts = partition_starts(self.disk)
+        self.starts = rawdisk.partitions(self.disk)
         with self.disk_with(self.bundle("2")) as other, DiskFile(self.disk, self.starts) as disk:
             for kind in ("boot", "root"):
                 disk.write(f"{kind}_b", 0, other.read(f"{kind}_a"))
@@ -188,10 +188,3 @@ class DiskFile:
         for copy in (0, 1):
             record = bootrecord.Record(sequence=1000 - copy, slots=[slot_a, slot_b], last=0)
             self.write("azstate", copy * bootrecord.COPY_SIZE, record.encode())
-
-
-def partition_starts(path):
-    """{label: (start, size)} in bytes."""
-    table = json.loads(subprocess.check_output(["sfdisk", "--json", path]))["partitiontable"]
-    return {part["name"]: (part["start"] * SECTOR, part["size"] * SECTOR)
-            for part in table["partitions"]}
