@@ -41,6 +41,7 @@ static const struct key KEYS[] = {
 	{ "paths", "run", KEY_PATH, offsetof(struct config, run_dir), "/run/azupdate", 0, 0 },
 	{ "paths", "efivars", KEY_PATH, offsetof(struct config, efivars_dir),
 	  "/sys/firmware/efi/efivars", 0, 0 },
+	{ "tpm", "tcti", KEY_TEXT, offsetof(struct config, tcti), NULL, 0, 0 },
 	{ "health", "folders", KEY_PATHS, offsetof(struct config, health_dirs), HEALTH_FOLDERS, 0,
 	  0 },
 	{ "boot", "tries", KEY_NUMBER, offsetof(struct config, tries), "3", 1, SLOT_TRIES_MAX },
@@ -210,6 +211,7 @@ void config_free(struct config *config)
 	g_free(config->state_dir);
 	g_free(config->run_dir);
 	g_free(config->efivars_dir);
+	g_free(config->tcti);
 	g_strfreev(config->health_dirs);
 	g_free(config->proxy);
 	g_free(config->ca_file);

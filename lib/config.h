@@ -13,6 +13,7 @@ struct config {
 	char *state_dir;           /* [paths] state=, default /var/lib/azupdate */
 	char *run_dir;             /* [paths] run=, default /run/azupdate */
 	char *efivars_dir;         /* [paths] efivars=, default /sys/firmware/efi/efivars */
+	char *tcti;                /* [tpm] tcti=, NULL: the kernel's resource manager */
 	char **health_dirs;        /* [health] folders=, default /usr/lib/azupdate/health.d;
 				 * /etc/azupdate/health.d;/run/azupdate/health.d */
 	unsigned tries;            /* [boot] tries=, 1..7, default 3 */

@@ -9,9 +9,9 @@
 #include "faulttext.h"
 #include "json.h"
 #include "machine_private.h"
+#include "pcr11.h"
 #include "recstore.h"
 #include "tpm.h"
-#include "pcr11.h"
 
 const char *machine_slot_name(unsigned slot)
 {
@@ -178,8 +178,7 @@ static void slot_describe(struct machine *machine, unsigned index, const struct 
 		return;
 	view->version = g_strdup(store->head.version);
 	if (view->running && store->manifest != NULL && store->manifest->pcr11_sha256 != NULL)
-		status->pcr11_predicted = pcr11_now(store->manifest->pcr11_sha256,
-							status->pcr11);
+		status->pcr11_predicted = pcr11_now(store->manifest->pcr11_sha256, status->pcr11);
 	failed = view->root_hash != NULL ? failed_find(status->failed, view->root_hash) : NULL;
 	if (failed != NULL)
 		view->reason = g_strdup(failed->reason);
@@ -213,6 +212,14 @@ static gboolean record_describe(struct machine *machine, struct machine_status *
 	return TRUE;
 }
 
+/* NULL says that there is none. */
+static char *pcr11_measured(const char *tcti)
+{
+	g_autoptr(Tpm) tpm = tpm_open(tcti, NULL);
+
+	return tpm != NULL ? tpm_pcr_read(tpm, 11, NULL) : NULL;
+}
+
 struct machine_status *machine_status_get(struct machine *machine, GError **error)
 {
 	g_autoptr(MachineStatus) status = g_new0(struct machine_status, 1);
@@ -222,7 +229,7 @@ struct machine_status *machine_status_get(struct machine *machine, GError **erro
 	status->boot_fault = (fault)machine->boot->fault;
 	status->boot_reason = g_strdup(machine->boot->reason);
 	status->boot_time_us = machine->boot->time_us;
-	status->pcr11 = tpm_pcr_read(NULL, 11, NULL); /* NULL says that there is none */
+	status->pcr11 = pcr11_measured(machine->config->tcti);
 	if (!record_describe(machine, status, error))
 		return NULL;
 	return g_steal_pointer(&status);
