@@ -47,6 +47,8 @@ void publish_manager(BusManager *manager, const struct machine_status *status)
 	bus_manager_set_next(manager, publish_slot_name(status->next));
 	bus_manager_set_next_reason(manager, REASON_NAMES[status->next_reason]);
 	bus_manager_set_committed(manager, status->committed);
+	bus_manager_set_floor(manager, status->floor);
+	bus_manager_set_floor_request(manager, status->floor_request);
 	bus_manager_set_boot_fault(manager, status->boot_fault);
 	bus_manager_set_boot_reason(manager, text_or_empty(status->boot_reason));
 	bus_manager_set_boot_time_usec(manager, status->boot_time_us);

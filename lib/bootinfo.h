@@ -12,6 +12,7 @@ struct bootinfo {
 	char *root_hash;  /* hex, of the root in use */
 	uint32_t fault;   /* what azboot met, 0 nothing or unknown */
 	char *reason;     /* azboot's word for its choice; NULL without azboot */
+	guint64 floor;    /* below which azboot starts nothing; 0 none, or unknown */
 	guint64 time_us;  /* azboot, from entry to handing over; 0 unknown */
 };
 typedef struct bootinfo Bootinfo; /* for g_autoptr() only */

@@ -186,6 +186,18 @@ static void slot_describe(struct machine *machine, unsigned index, const struct 
 		view->reason = g_strdup(fault_sentence(slot->fault));
 }
 
+/* As azboot will: what is below the floor does not start, and the other slot has its turn. */
+static struct slot_choice next_choose(const struct slot_table *table, uint64_t floor)
+{
+	struct slot_choice choice = slot_choose(table, SLOT_NONE);
+
+	if (choice.index != SLOT_NONE && slot_is_below(&table->slots[choice.index], floor))
+		choice = slot_choose(table, choice.index);
+	if (choice.index != SLOT_NONE && slot_is_below(&table->slots[choice.index], floor))
+		choice = (struct slot_choice){ .index = SLOT_NONE, .table = choice.table };
+	return choice;
+}
+
 /* A record of a later format cannot be told: the slots' headers are shown, and the fault. */
 static gboolean record_describe(struct machine *machine, struct machine_status *status,
 				GError **error)
@@ -202,7 +214,8 @@ static gboolean record_describe(struct machine *machine, struct machine_status *
 		bootrec_init(&rec);
 		rec.table = table_from_headers(machine, &rec.sequence);
 	}
-	choice = slot_choose(&rec.table, SLOT_NONE);
+	choice = next_choose(&rec.table, machine->boot->floor);
+	status->floor_request = rec.table.floor_request;
 	status->next = choice.index;
 	status->next_reason = choice.reason;
 	for (unsigned i = 0; i < SLOT_COUNT; i++)
@@ -226,6 +239,7 @@ struct machine_status *machine_status_get(struct machine *machine, GError **erro
 
 	status->failed = failed_load(machine->config->state_dir);
 	status->running = machine->boot->running;
+	status->floor = machine->boot->floor;
 	status->boot_fault = (fault)machine->boot->fault;
 	status->boot_reason = g_strdup(machine->boot->reason);
 	status->boot_time_us = machine->boot->time_us;
@@ -256,18 +270,13 @@ static gboolean record_change(struct machine *machine, record_step step, unsigne
 	return machine_record_save(machine, &rec, error);
 }
 
-static fault step_commit(struct slot_table *table, unsigned slot, unsigned argument)
-{
-	(void)argument; /* the steps share one signature */
-	return slot_commit(table, slot);
-}
-
 static fault step_bad(struct slot_table *table, unsigned slot, unsigned argument)
 {
 	return slot_mark_bad(table, slot, (fault)argument);
 }
 
-/* The boot partition must hold what the record promises, or the next boot would find nothing. */
+/* The boot partition must hold what the record promises, and that must be above the floor, or the
+ * next boot would find nothing. */
 static gboolean slot_check_content(struct machine *machine, unsigned slot, GError **error)
 {
 	g_autoptr(Slotstore) store = NULL;
@@ -288,6 +297,13 @@ static gboolean slot_check_content(struct machine *machine, unsigned slot, GErro
 		return failure_set(error, FAULT_SLOT_MISMATCH,
 				   "slot %s holds another release than the boot record says",
 				   machine_slot_name(slot));
+	if (slot_is_below(&rec.table.slots[slot], machine->boot->floor))
+		return failure_set(error, FAULT_SLOT_FLOOR,
+				   "slot %s has security version %" G_GUINT64_FORMAT
+				   ", below this machine's floor of %" G_GUINT64_FORMAT
+				   ": it would not boot",
+				   machine_slot_name(slot), rec.table.slots[slot].security_version,
+				   machine->boot->floor);
 	return TRUE;
 }
 
@@ -330,10 +346,37 @@ static void failed_follow(struct machine *machine, unsigned slot, fault why, con
 	machine_failed_note(machine, store->head.version, root_hash, why, reason);
 }
 
+gboolean machine_commit(struct machine *machine, struct bootrec *rec, unsigned slot, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	g_autoptr(Slotstore) store = slotstore_read(&machine->layout->boot[slot], &cause);
+	const gboolean is_known = store != NULL && store->manifest != NULL;
+	fault why;
+
+	if (!is_known && rec->table.slots[slot].state != SLOT_GOOD)
+		return failure_set(error, FAULT_DISK_READ,
+				   "slot %s: its manifest cannot be read, which says what it "
+				   "revokes%s%s",
+				   machine_slot_name(slot), cause != NULL ? ": " : "",
+				   cause != NULL ? cause->message : "");
+	why = slot_commit(&rec->table, slot);
+	if (why != FAULT_OK)
+		return failure_set(error, why, "slot %s: %s", machine_slot_name(slot),
+				   fault_sentence(why));
+	if (is_known)
+		slot_revoke(&rec->table, slot, store->manifest->revokes_below);
+	return TRUE;
+}
+
 gboolean machine_mark_good(struct machine *machine, unsigned slot, GError **error)
 {
+	struct bootrec rec;
+	fault lost;
+
 	if (!slot_check_content(machine, slot, error) ||
-	    !record_change(machine, step_commit, slot, 0, error))
+	    !machine_record_load(machine, &rec, &lost, error) ||
+	    !machine_commit(machine, &rec, slot, error) ||
+	    !machine_record_save(machine, &rec, error))
 		return FALSE;
 	failed_follow(machine, slot, FAULT_OK, NULL);
 	return TRUE;

@@ -37,6 +37,8 @@ struct machine_status {
 	gboolean committed; /* the running release is good */
 	unsigned next;      /* what the next boot will start, or SLOT_NONE */
 	enum slot_reason next_reason;
+	guint64 floor;         /* below which azboot starts nothing; 0: none, or unknown */
+	guint64 floor_request; /* what azboot raises it to, as far as the other slot allows */
 	fault boot_fault;      /* what azboot met at this boot */
 	char *boot_reason;     /* why azboot chose the running slot, its own words; may be NULL */
 	guint64 boot_time_us;  /* azboot, from entry to handing over; 0: unknown */

@@ -65,6 +65,13 @@ static gboolean release_check(struct install *install, GError **error)
 		return failure_set(error, FAULT_MANIFEST_UPDATE_FROM,
 				   "version %s runs, and at least %s is needed to update to %s",
 				   running, manifest->update_from, manifest->version);
+	/* Not even by force: azboot would not start it. */
+	if (manifest->security_version < install->machine->boot->floor)
+		return failure_set(error, FAULT_RELEASE_FLOOR,
+				   "version %s has security version %" G_GUINT64_FORMAT
+				   ", below this machine's floor of %" G_GUINT64_FORMAT,
+				   manifest->version, manifest->security_version,
+				   install->machine->boot->floor);
 	return TRUE;
 }
 

@@ -61,16 +61,12 @@ static gboolean judge_good(struct machine *machine, struct bootrec *rec, fault l
 	const unsigned running = machine->boot->running;
 	const struct slot *slot = &rec->table.slots[running];
 	g_autofree char *root_hash = crypto_hex(slot->root_hash, SLOT_HASH_SIZE);
-	fault why;
 
 	/* Nothing to change is nothing to write: azboot writes the record at each boot anyway. */
 	if (slot->state != SLOT_GOOD || slot->failures > 0 || slot->fault != FAULT_OK ||
 	    rec->table.recovered || lost != FAULT_OK) {
-		why = slot_commit(&rec->table, running);
-		if (why != FAULT_OK)
-			return failure_set(error, why, "slot %s cannot be committed",
-					   machine_slot_name(running));
-		if (!machine_record_save(machine, rec, error))
+		if (!machine_commit(machine, rec, running, error) ||
+		    !machine_record_save(machine, rec, error))
 			return FALSE;
 	}
 	machine_failed_note(machine, NULL, root_hash, FAULT_OK, NULL);

@@ -23,6 +23,11 @@ gboolean machine_record_save(struct machine *machine, struct bootrec *rec, GErro
 void machine_failed_note(struct machine *machine, const char *version, const char *root_hash,
 			 fault why, const char *reason);
 
+/* Commits the slot in `rec`, with what its release revokes; the caller saves. A release that comes
+ * off its trial is not committed while it cannot be read what it revokes. */
+gboolean machine_commit(struct machine *machine, struct bootrec *rec, unsigned slot,
+			GError **error);
+
 const char *machine_slot_name(unsigned slot);
 
 /* The bundle that the options name. */

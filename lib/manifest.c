@@ -89,6 +89,20 @@ static gboolean parity_decode(const struct json_reader *reader, json_t *object,
 	return TRUE;
 }
 
+/* A release that revoked itself could not boot. */
+static gboolean revocation_decode(const struct json_reader *reader, json_t *object,
+				  struct manifest *manifest)
+{
+	if (json_object_get(object, "revokes_below") == NULL)
+		return TRUE;
+	if (!json_get_number(reader, object, "revokes_below", NUMBER_MAX, &manifest->revokes_below))
+		return FALSE;
+	if (manifest->revokes_below > manifest->security_version)
+		return failure_set(reader->error, FAULT_MANIFEST_FIELD,
+				   "manifest: \"revokes_below\" is above its own security version");
+	return TRUE;
+}
+
 static gboolean identity_decode(const struct json_reader *reader, json_t *object,
 				struct manifest *manifest)
 {
@@ -114,6 +128,7 @@ static gboolean identity_decode(const struct json_reader *reader, json_t *object
 				   "manifest: \"version\" or \"update_from\" is not a version");
 	return json_get_number(reader, object, "security_version", NUMBER_MAX,
 			       &manifest->security_version) &&
+	       revocation_decode(reader, object, manifest) &&
 	       json_get_number(reader, object, "time", NUMBER_MAX, &manifest->time_s);
 }
 
@@ -202,6 +217,9 @@ char *manifest_encode(const struct manifest *manifest)
 	char *text;
 	char *copy;
 
+	if (manifest->revokes_below != 0)
+		json_object_set_new(object, "revokes_below",
+				    json_integer((json_int_t)manifest->revokes_below));
 	json_object_set_new(root, "file_system", json_string(manifest->file_system));
 	if (manifest->root.fec.roots != 0)
 		json_object_set_new(root, "fec", parity_encode(&manifest->root.fec));

@@ -34,8 +34,9 @@ struct manifest {
 	char *version;      /* see version.h */
 	char *update_from;  /* lowest version that may update to it, or NULL */
 	uint64_t security_version;
-	uint64_t time_s;   /* of the build, since 1970 */
-	char *file_system; /* of the root image */
+	uint64_t revokes_below; /* security version: older releases are not to boot; 0: none */
+	uint64_t time_s;        /* of the build, since 1970 */
+	char *file_system;      /* of the root image */
 	struct manifest_image root;
 	struct manifest_image uki;
 	char *pcr11_sha256; /* hex: PCR 11 after systemd-stub, or NULL */

@@ -82,11 +82,14 @@ void tell_decision(const struct decision *decision, const struct clock *clock)
 	const struct efi_guid vendor = variable_vendor();
 	const uint8_t stored = decision->is_stored;
 	uint8_t met[4];
+	uint8_t floor[8];
 
 	bytes_store_u32(met, decision->fault);
+	bytes_store_u64(floor, decision->floor);
 	variable_set_text(&vendor, u"AzbootSlot", decision->slot == SLOT_A ? "a" : "b");
 	variable_set_text(&vendor, u"AzbootReason", REASON_TEXT[decision->reason]);
 	variable_set(&vendor, u"AzbootFault", met, sizeof met);
+	variable_set(&vendor, u"AzbootFloorInForce", floor, sizeof floor);
 	variable_set(&vendor, u"AzbootStored", &stored, sizeof stored);
 	variable_set_text(&EFI_LOADER_GUID, u"LoaderEntrySelected",
 			  decision->slot == SLOT_A ? "azupdate-a" : "azupdate-b");

@@ -294,8 +294,26 @@ fault slot_commit(struct slot_table *table, unsigned index)
 	slot->tries_left = 0;
 	slot->failures = 0;
 	slot->fault = FAULT_OK;
+	table->floor_request = slot->security_version;
 	table->recovered = false;
 	return FAULT_OK;
+}
+
+bool slot_is_below(const struct slot *slot, uint64_t floor)
+{
+	return slot->state != SLOT_EMPTY && slot->security_version < floor;
+}
+
+void slot_revoke(struct slot_table *table, unsigned index, uint64_t below)
+{
+	struct slot *other = &table->slots[1 - index];
+
+	check(index < SLOT_COUNT && table->slots[index].state == SLOT_GOOD);
+	if (!slot_is_below(other, below))
+		return;
+	other->state = SLOT_BAD;
+	other->tries_left = 0;
+	other->fault = FAULT_SLOT_REVOKED;
 }
 
 fault slot_mark_bad(struct slot_table *table, unsigned index, fault why)

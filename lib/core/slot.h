@@ -110,9 +110,19 @@ fault slot_stage_begin(struct slot_table *table, unsigned index);
 fault slot_stage_end(struct slot_table *table, unsigned index,
 		     const uint8_t root_hash[static SLOT_HASH_SIZE], uint64_t security_version);
 fault slot_activate(struct slot_table *table, unsigned index, unsigned tries);
+/* Asks for a floor of the slot's security version, too: azboot raises it as far as no bootable slot
+ * is locked out. */
 fault slot_commit(struct slot_table *table, unsigned index);
 fault slot_mark_bad(struct slot_table *table, unsigned index, fault why);
 fault slot_note_fault(struct slot_table *table, unsigned index, fault why);
+
+/* Whether azboot would refuse to start it: an empty slot has nothing to be refused. */
+bool slot_is_below(const struct slot *slot, uint64_t floor);
+
+/* The release in `index`, which was just committed, revokes those below security version
+ * `below`: the other slot, if it holds one, is bad from now on, and holds the floor down no more.
+ */
+void slot_revoke(struct slot_table *table, unsigned index, uint64_t below);
 
 /* The slot was chosen, but its kernel could not be started. On trial: bad at once, since what
  * does not verify now never will. Good: noted only, since a reading error may pass. */

@@ -270,8 +270,14 @@ inline commit()
 	d_step {
 		now.state[running] = GOOD;
 		now.tries[running] = 0;
-		now.fails[running] = 0
+		now.fails[running] = 0;
+		now.request = security[running]
 	}
+	if
+	:: now.state[1 - running] != EMPTY && now.security[1 - running] < security[running] ->
+		now.state[1 - running] = BAD /* revoked */
+	:: skip
+	fi;
 	store()
 }
 
@@ -352,10 +358,6 @@ system:
 	:: !committed(running) && !forced_over -> install(1 - running); goto system /* by force */
 	:: now.state[1 - running] == STAGED || now.state[1 - running] == GOOD ->
 		activate(1 - running);
-		goto system
-	:: now.request < security[running] && committed(running) ->
-		now.request = security[running];
-		store();
 		goto system
 	fi;
 

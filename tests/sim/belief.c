@@ -138,6 +138,12 @@ void effect_committed(struct expectation *expectation, unsigned running, unsigne
 		expectation->boots = 0;
 	if (running == expectation->trial || expectation->attempts > BELIEF_TRIES)
 		expectation->trial = expectation->starts = expectation->attempts = 0;
+	if (running != BELIEF_REVOKING)
+		return;
+	if (expectation->other < BELIEF_REVOKING)
+		expectation->other = 0;
+	if (expectation->trial < BELIEF_REVOKING)
+		expectation->trial = expectation->starts = expectation->attempts = 0;
 }
 
 void effect_bad(struct expectation *expectation, unsigned running, unsigned version)

@@ -11,6 +11,7 @@ enum {
 	BELIEF_TRIES = 3,
 	BELIEF_FAILURES = 3, /* boots of a good release that may fail before the other one's turn */
 	BELIEF_EXPECTATIONS = 16,
+	BELIEF_REVOKING = 4, /* once this version is committed, older ones do not start */
 };
 
 /* Versions are 1 and up, 0 is none. */

@@ -55,12 +55,14 @@ static struct layout *layout_make(void)
 	return layout;
 }
 
-static struct machine *machine_make(const struct machine_now *now)
+static struct machine *machine_make(const struct machine_now *now, bool knows_floor)
 {
 	struct bootinfo *boot = g_new0(struct bootinfo, 1);
 
 	(void)releases_state_folder(); /* var does not count: it may be lost at any time */
 	boot->running = now->slot;
+	if (knows_floor)
+		boot->floor = fakedisk_belief()->floor; /* as azboot told it at this boot */
 	return machine_open_on(releases_config(), layout_make(), boot);
 }
 
@@ -72,7 +74,8 @@ static gboolean install(struct machine *machine, const struct command *command, 
 		.fd = command->kind == COMMAND_DELTA ? release->delta[command->argument]
 						     : release->bundle,
 		.force = forced,
-		.activate = command->kind != COMMAND_STAGE,
+		.activate = command->kind == COMMAND_RESTORE ? command->argument == 0
+							     : command->kind != COMMAND_STAGE,
 	};
 	struct machine_installed installed;
 	const gboolean done = machine_install(machine, &options, &installed, error);
@@ -106,7 +109,7 @@ static gboolean judge(struct machine *machine, gboolean healthy, GError **error)
 	return machine_judge(machine, &result, &verdict, error);
 }
 
-/* Nobody asks for a floor yet but whoever writes the record: through the record store. */
+/* The record is not signed: whoever can write it can ask for any floor. */
 static gboolean floor_request(uint64_t floor, GError **error)
 {
 	g_autoptr(Disk) disk = fakedisk_open(PART_STATE);
@@ -121,7 +124,7 @@ static gboolean floor_request(uint64_t floor, GError **error)
 static gboolean machine_do(const struct command *command, const struct machine_now *now,
 			   GError **error)
 {
-	g_autoptr(Machine) machine = machine_make(now);
+	g_autoptr(Machine) machine = machine_make(now, command->kind != COMMAND_RESTORE);
 	unsigned other;
 
 	switch (command->kind) {
@@ -134,6 +137,7 @@ static gboolean machine_do(const struct command *command, const struct machine_n
 	case COMMAND_INSTALL:
 	case COMMAND_DELTA:
 	case COMMAND_STAGE:
+	case COMMAND_RESTORE:
 		return install(machine, command, now->forced, error);
 	case COMMAND_ACTIVATE:
 		return machine_activate(machine, command->argument, error);
@@ -160,7 +164,7 @@ static void effects_of(enum command_kind kind, belief_effect *ret_while, belief_
 		[COMMAND_STAGE] = effect_staged,       [COMMAND_ACTIVATE] = effect_activated,
 		[COMMAND_ROLLBACK] = effect_activated, [COMMAND_MARK_GOOD] = effect_committed,
 		[COMMAND_MARK_BAD] = effect_bad,       [COMMAND_REPAIR] = effect_none,
-		[COMMAND_FLOOR] = effect_none,
+		[COMMAND_RESTORE] = effect_installed,  [COMMAND_FLOOR] = effect_none,
 	};
 	const bool fills = kind == COMMAND_INSTALL || kind == COMMAND_DELTA ||
 			   kind == COMMAND_STAGE;
@@ -220,12 +224,16 @@ static bool is_done(const struct command *command, const struct machine_now *now
 	case COMMAND_HEALTHY:
 	case COMMAND_MARK_GOOD:
 		return record.slots[now->slot].state == ORACLE_GOOD &&
-		       record.slots[now->slot].failures == 0;
+		       record.slots[now->slot].failures == 0 &&
+		       (now->version != RELEASE_REVOKING ||
+			record.slots[other].state == ORACLE_BAD ||
+			record.slots[other].state == ORACLE_EMPTY);
 	case COMMAND_MARK_BAD:
 		return record.slots[slot].state == ORACLE_BAD;
 	case COMMAND_NONE:
 	case COMMAND_BOOT:
 	case COMMAND_SICK:
+	case COMMAND_RESTORE:
 	case COMMAND_FLOOR:
 		return record.valid;
 	case COMMAND_ACTIVATE:

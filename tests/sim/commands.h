@@ -19,6 +19,7 @@ enum command_kind {
 	COMMAND_MARK_GOOD, /* the running slot */
 	COMMAND_MARK_BAD,  /* the slot `argument`, that holds `version` */
 	COMMAND_REPAIR,    /* the slot `argument`, out of the bundle of `version` */
+	COMMAND_RESTORE,   /* as installed by who knows of no floor; `argument` 1: staged only */
 	COMMAND_FLOOR,     /* request that floor: `version` */
 };
 

@@ -117,6 +117,16 @@ MUTANTS = [
      ("	return wanted > floor ? wanted : floor;", "	return wanted;")),
     ("the floor waits for a commit", "bootloader/azboot/floor.c",
      ("	if (table->slots[index].state != SLOT_GOOD)\n		return floor;\n", "")),
+    ("a commit asks for a floor", "lib/core/slot.c",
+     ("	table->floor_request = slot->security_version;\n", "")),
+    ("an install held against the floor", "lib/machine_install.c",
+     ("	if (manifest->security_version < install->machine->boot->floor)", "	if (0)")),
+    ("what is activated held against the floor", "lib/machine.c",
+     ("	if (slot_is_below(&rec.table.slots[slot], machine->boot->floor))", "	if (0)")),
+    ("a commit revokes", "lib/machine.c",
+     ("	if (is_known)\n		slot_revoke(&rec->table, slot, store->manifest->revokes_below);\n", "")),
+    ("no commit before it is known what it revokes", "lib/machine.c",
+     ("	if (!is_known && rec->table.slots[slot].state != SLOT_GOOD)", "	if (0)")),
 ]
 
 # Taken away alone, these change nothing that the simulator can see, since something else does the same again.
@@ -165,4 +175,9 @@ SCENARIOS = {
     "the floor stays below what should boot": "floor",
     "the floor never falls": "a release below the floor",
     "the floor waits for a commit": "forced over the fallback, and a floor is requested",
+    "a commit asks for a floor": "an install below the floor is refused",
+    "an install held against the floor": "an install below the floor is refused",
+    "what is activated held against the floor": "what is staged below the floor is not activated",
+    "a commit revokes": "a release that revokes the one before",
+    "no commit before it is known what it revokes": "the commit of a release that revokes",
 }

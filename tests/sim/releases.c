@@ -86,8 +86,9 @@ static void release_build(unsigned version)
 		    "--os-release", osrel, "--root", root, "--product", "test", "--fec-roots", "2",
 		    "-o", uki, NULL);
 	fixture_run(azbundle(), "build", "--product", "test", "--version", number, "--root", root,
-		    "--uki", uki, "--key", key, "--cert", certificate, "--fec-roots", "2", "-o",
-		    bundle, NULL);
+		    "--uki", uki, "--key", key, "--cert", certificate, "--fec-roots", "2",
+		    "--revokes-below", version == RELEASE_REVOKING ? number : "0", "-o", bundle,
+		    NULL);
 }
 
 static int file_open(const char *path)

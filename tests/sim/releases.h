@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Releases: three small signed releases and deltas between them, made by azbundle; and what a
+/* Releases: four small signed releases and deltas between them, made by azbundle; and what a
  * disk must hold for each, worked out here from the images alone and docs/FORMATS.md. */
 
 #include <glib.h>
@@ -9,7 +9,8 @@
 #include "medium.h"
 
 enum {
-	RELEASE_COUNT = 3, /* versions 1, 2, 3, with security versions of the same numbers */
+	RELEASE_COUNT = 4,    /* versions 1 to 4, with security versions of the same numbers */
+	RELEASE_REVOKING = 4, /* it revokes all older ones */
 	RELEASE_UKI_BLOCKS_MAX = 4,
 	RELEASE_ROOT_BLOCKS = 14,
 	RELEASE_PARITY_BLOCKS = 2, /* one round of two roots */

@@ -273,6 +273,7 @@ static void test_steps(void)
 	expect(slot_choose(&table, SLOT_NONE).index == SLOT_B);
 	expect(table.slots[SLOT_B].security_version == 5 && table.slots[SLOT_B].root_hash[31] == 7);
 	expect(slot_commit(&table, SLOT_B) == FAULT_OK);
+	expect(table.floor_request == 5);
 	expect(slot_activate(&table, SLOT_A, 3) == FAULT_OK);
 	expect(table.slots[SLOT_A].state == SLOT_GOOD);
 	expect(slot_choose(&table, SLOT_NONE).index == SLOT_A);
@@ -280,6 +281,30 @@ static void test_steps(void)
 	expect(slot_mark_bad(&table, SLOT_B, FAULT_MARKED_BAD) == FAULT_SLOT_ONLY_ONE);
 	expect(slot_note_fault(&table, SLOT_B, FAULT_HEALTH_REQUIRED) == FAULT_OK);
 	expect(table.slots[SLOT_B].fault == FAULT_HEALTH_REQUIRED);
+}
+
+static void test_revocation(void)
+{
+	const struct slot empty = { .state = SLOT_EMPTY };
+
+	for (enum slot_state state = SLOT_EMPTY; state < SLOT_STATE_COUNT; state++)
+		for (uint64_t version = 0; version < 4; version++) {
+			struct slot_table table = table_good_and(SLOT_GOOD, 0);
+			struct slot before = { .state = state, .security_version = version };
+
+			table.slots[SLOT_B].security_version = 3;
+			table.slots[SLOT_A] = before;
+			slot_revoke(&table, SLOT_B, 2);
+			if (state != SLOT_EMPTY && version < 2) {
+				before.state = SLOT_BAD;
+				before.fault = FAULT_SLOT_REVOKED;
+			}
+			expect(memcmp(&table.slots[SLOT_A], &before, sizeof before) == 0);
+			expect(table.slots[SLOT_B].state == SLOT_GOOD);
+			expect(slot_is_below(&table.slots[SLOT_A], 2) ==
+			       (state != SLOT_EMPTY && version < 2));
+		}
+	expect(!slot_is_below(&empty, 9));
 }
 
 static void test_staging_rules(void)
@@ -356,6 +381,7 @@ static const struct tap_case CASES[] = {
 	{ "a last try is all that is left", test_last_try_is_all },
 	{ "a kernel that cannot be started", test_start_failure },
 	{ "steps", test_steps },
+	{ "a revocation", test_revocation },
 	{ "staging rules", test_staging_rules },
 	{ "staging before the commit", test_staging_before_commit },
 	{ "the last good slot stays", test_last_good_stays },

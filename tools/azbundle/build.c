@@ -15,6 +15,7 @@ static struct {
 	char *product, *architecture, *version, *update_from, *root, *file_system, *uki;
 	char *key, *certificate, *output;
 	int level, frame_kib, fec_roots;
+	gint64 revokes_below;
 } options;
 
 enum { LEVEL_DEFAULT = 15, FRAME_KIB_DEFAULT = 32 };
@@ -25,6 +26,8 @@ static const GOptionEntry ENTRIES[] = {
 	{ "version", 0, 0, G_OPTION_ARG_STRING, &options.version, "of the release", "VERSION" },
 	{ "update-from", 0, 0, G_OPTION_ARG_STRING, &options.update_from,
 	  "lowest version that may update to it", "VERSION" },
+	{ "revokes-below", 0, 0, G_OPTION_ARG_INT64, &options.revokes_below,
+	  "security version: machines that committed this boot nothing older (none)", "N" },
 	{ "root", 0, 0, G_OPTION_ARG_FILENAME, &options.root, "root image", "FILE" },
 	{ "file-system", 0, 0, G_OPTION_ARG_STRING, &options.file_system, "of the root (erofs)",
 	  "NAME" },
@@ -128,6 +131,14 @@ static gboolean uki_describe(struct manifest *manifest, GError **error)
 		return failure_set(error, FAULT_OSREL_NUMBER,
 				   "%s: AZUPDATE_SECURITY_VERSION is not a decimal number",
 				   options.uki);
+	if (options.revokes_below < 0 ||
+	    (uint64_t)options.revokes_below > manifest->security_version)
+		return failure_set(
+			error, FAULT_ARGUMENT,
+			"--revokes-below %" G_GINT64_FORMAT
+			" is not from 0 to the release's own security version, %" G_GUINT64_FORMAT,
+			options.revokes_below, manifest->security_version);
+	manifest->revokes_below = (uint64_t)options.revokes_below;
 	manifest->pcr11_sha256 = pcr11_predict_sha256(uki, error);
 	return manifest->pcr11_sha256 != NULL;
 }

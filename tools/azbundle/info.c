@@ -60,6 +60,8 @@ gboolean command_info(int argc, char **argv, GError **error)
 	printf("product           %s\narchitecture      %s\nversion           %s\n",
 	       manifest->product, manifest->architecture, manifest->version);
 	printf("security version  %" G_GUINT64_FORMAT "\n", manifest->security_version);
+	if (manifest->revokes_below != 0)
+		printf("revokes below     %" G_GUINT64_FORMAT "\n", manifest->revokes_below);
 	printf("update from       %s\n",
 	       manifest->update_from != NULL ? manifest->update_from : "any");
 	image_print("root", &manifest->root);

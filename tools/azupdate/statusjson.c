@@ -78,6 +78,18 @@ static GVariant *record_encode(BusManager *manager)
 	return g_variant_builder_end(&builder);
 }
 
+static GVariant *floor_encode(BusManager *manager)
+{
+	GVariantBuilder builder;
+
+	g_variant_builder_init(&builder, G_VARIANT_TYPE_VARDICT);
+	g_variant_builder_add(&builder, "{sv}", "in_force",
+			      g_variant_new_uint64(bus_manager_get_floor(manager)));
+	g_variant_builder_add(&builder, "{sv}", "requested",
+			      g_variant_new_uint64(bus_manager_get_floor_request(manager)));
+	return g_variant_builder_end(&builder);
+}
+
 static GVariant *pcr_encode(BusManager *manager)
 {
 	GVariantBuilder builder;
@@ -145,6 +157,7 @@ void status_print_json(const struct status *status)
 	g_variant_builder_add(&builder, "{sv}", "slots", slots_encode(status));
 	g_variant_builder_add(&builder, "{sv}", "boot", boot_encode(manager));
 	g_variant_builder_add(&builder, "{sv}", "record", record_encode(manager));
+	g_variant_builder_add(&builder, "{sv}", "floor", floor_encode(manager));
 	g_variant_builder_add(&builder, "{sv}", "pcr11", pcr_encode(manager));
 	g_variant_builder_add(&builder, "{sv}", "failed", failed_encode(manager));
 	g_variant_builder_add(&builder, "{sv}", "jobs", jobs_encode(status));

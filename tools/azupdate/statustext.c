@@ -164,6 +164,19 @@ static void boot_print(const struct status *status)
 	fault_print("Record", bus_manager_get_record_fault(status->manager));
 }
 
+static void floor_print(const struct status *status)
+{
+	const guint64 floor = bus_manager_get_floor(status->manager);
+	const guint64 request = bus_manager_get_floor_request(status->manager);
+
+	if (floor == 0 && request == 0)
+		return;
+	printf("  Floor      security version %" G_GUINT64_FORMAT, floor);
+	if (request > floor)
+		printf(", to be raised to %" G_GUINT64_FORMAT " once both slots reach it", request);
+	putchar('\n');
+}
+
 static void pcr_print(const struct status *status)
 {
 	g_autofree char *now = terminal_clean(bus_manager_get_pcr11(status->manager));
@@ -246,6 +259,7 @@ void status_print_text(const struct status *status)
 	putchar('\n');
 	next_print(status);
 	boot_print(status);
+	floor_print(status);
 	pcr_print(status);
 	failed_print(status);
 	for (guint i = 0; i < status->jobs->len; i++)
