@@ -308,7 +308,7 @@ void slot_revoke(struct slot_table *table, unsigned index, uint64_t below)
 {
 	struct slot *other = &table->slots[1 - index];
 
-	check(index < SLOT_COUNT && table->slots[index].state == SLOT_GOOD);
+	check(index < SLOT_COUNT);
 	if (!slot_is_below(other, below))
 		return;
 	other->state = SLOT_BAD;

@@ -180,7 +180,7 @@ bool fakedisk_read(enum part part, uint64_t offset, uint8_t *bytes, size_t size_
 {
 	const enum ill ill = ill_now();
 
-	was_ill_reading |= ill != ILL_NONE && !frozen;
+	was_ill_reading |= ill != ILL_NONE && !frozen && part == PART_STATE;
 	switch (ill) {
 	case ILL_NOTHING:
 	case ILL_PART:

@@ -70,7 +70,7 @@ const struct medium *fakedisk_view(void);    /* with what is in the cache */
 const struct medium *fakedisk_durable(void); /* without */
 unsigned long fakedisk_operations(void);     /* since fakedisk_start(), reads too */
 bool fakedisk_was_ill(void);                 /* the plan came to pass */
-bool fakedisk_was_ill_reading(void);         /* and it was a read that it met */
+bool fakedisk_was_ill_reading(void);         /* and it was a read of the record */
 void fakedisk_note(const struct belief *belief);
 const struct belief *fakedisk_belief(void);
 
