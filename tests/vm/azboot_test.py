@@ -407,7 +407,9 @@ def floor_leaves_the_fallback_bootable(rig):
     uki = rig.uki(SHUTDOWN, version(3))
     disk = rig.disk(record(good(priority=2, security_version=3), good(security_version=2),
                            floor_request=3), [uki, uki])
-    same("AzbootFloor", only(rig.boot(disk)).number("AzbootFloor"), 2)
+    report = only(rig.boot(disk))
+    same("AzbootFloor", report.number("AzbootFloor"), 2)
+    same("AzbootFloorInForce", report.number("AzbootFloorInForce"), 2)
 
 
 @case

@@ -87,8 +87,9 @@ static void say_variable(const uint16_t *name, const struct efi_guid *vendor)
 
 static void say_variables(void)
 {
-	static const uint16_t *const OURS[] = { u"AzbootSlot", u"AzbootReason", u"AzbootFault",
-						u"AzbootStored", u"AzbootFloor" };
+	static const uint16_t *const OURS[] = { u"AzbootSlot",  u"AzbootReason",
+						u"AzbootFault", u"AzbootStored",
+						u"AzbootFloor", u"AzbootFloorInForce" };
 	static const uint16_t *const LOADER[] = { u"LoaderInfo",          u"LoaderFeatures",
 						  u"LoaderEntrySelected", u"LoaderDevicePartUUID",
 						  u"LoaderTimeInitUSec",  u"LoaderTimeExecUSec",

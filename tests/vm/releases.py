@@ -6,6 +6,7 @@
 
 Version 3's required health check fails. Keys are made anew each time."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -94,6 +95,17 @@ class World:
                  *self.guest_words(version))
         self.uki(version, os.path.join(out, "uki.efi"), self.cmdline(version), "db")
         self.bundle_make(version, os.path.join(out, "uki.efi"), self.bundle(version))
+
+    def old_release(self, version):
+        """As an attacker would keep one: signed, of version 1's image, and of security version 0."""
+        shutil.copytree(self.at("1"), self.at(version))
+        osrelease = self.at(version, "osrelease")
+        with open(osrelease, encoding="utf-8") as file:
+            text = re.sub(r"(?m)^AZUPDATE_SECURITY_VERSION=.*$", "AZUPDATE_SECURITY_VERSION=0", file.read())
+        with open(osrelease, "w", encoding="utf-8") as file:
+            file.write(text)
+        self.uki(version, self.at(version, "uki.efi"), self.cmdline(version), "db")
+        self.bundle_make(version, self.at(version, "uki.efi"), self.bundle(version))
 
     def cmdline(self, version):
         with open(self.at(version, "cmdline.base"), encoding="utf-8") as file:

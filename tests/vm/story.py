@@ -169,6 +169,13 @@ class Story:
         code, output = self.command(f"install http://{HOST}:{self.port}/3.azb", ok=False)
         self.check(code != 0 and "RELEASE_FAILED_HERE" in output, "version 3 is refused from now on")
 
+    def below_the_floor(self):
+        self.tell("Version 0 is signed, too, but of an older security version than this machine committed.")
+        floor = self.status()["floor"]
+        self.check(floor == {"in_force": 1, "requested": 1}, f"the floor is 1: {floor}")
+        code, output = self.command(f"install --force http://{HOST}:{self.port}/0.azb", ok=False)
+        self.check(code != 0 and "RELEASE_FLOOR" in output, "version 0 is refused, whatever is asked for")
+
     def rollback_to_1(self):
         self.tell("Back to version 1: staged into the other slot, then `azupdate rollback`.")
         self.command(f"install --no-activate http://{HOST}:{self.port}/1.azb")
@@ -204,7 +211,8 @@ class Story:
         code, output = self.command(f"install http://{HOST}:{self.port}/absent.azb", ok=False)
         self.check(code != 0 and "HTTP_STATUS" in output, "a missing bundle: the server's answer")
 
-    CHAPTERS = (first_boot, measured, update_to_2, refused, failed_update_to_3, rollback_to_1, bit_rot)
+    CHAPTERS = (first_boot, measured, update_to_2, refused, failed_update_to_3, below_the_floor,
+                rollback_to_1, bit_rot)
 
     def tell_all(self):
         with served(self.world) as self.port:
@@ -251,7 +259,7 @@ def console(world):
     """Joins the terminal to the machine's serial console until it powers off."""
     with served(world) as port, vm.Machine(world.disk, world.vars, world.tpm, world.at("run"),
                                            net=True) as guest:
-        print(f"Bundles: http://{HOST}:{port}/1.azb, 2.azb, 3.azb (broken). In the machine, try\n"
+        print(f"Bundles: http://{HOST}:{port}/1.azb, 2.azb, 3.azb (broken), 0.azb (too old). In the machine, try\n"
               f"  azupdate status\n  azupdate install http://{HOST}:{port}/2.azb && reboot\n"
               "Leave with `poweroff` in the machine, or Ctrl-] here.\n", flush=True)
         subprocess.run(["socat", "-,raw,echo=0,escape=0x1d",
@@ -278,6 +286,7 @@ def main():
     story.tell("Making keys, three releases, and a disk.")
     try:
         world.make()
+        world.old_release("0")
         if options.console:
             console(world)
             return 0

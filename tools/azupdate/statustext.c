@@ -173,7 +173,7 @@ static void floor_print(const struct status *status)
 		return;
 	printf("  Floor      security version %" G_GUINT64_FORMAT, floor);
 	if (request > floor)
-		printf(", to be raised to %" G_GUINT64_FORMAT " once both slots reach it", request);
+		printf(", %" G_GUINT64_FORMAT " is asked for", request);
 	putchar('\n');
 }
 
