@@ -121,7 +121,7 @@ void pcr11_extend(struct pcr11 *pcr, const char *path)
 }
 
 /* A boot with or without its initrd units, up to any of the words. */
-char *pcr11_now(const char *predicted, const char *measured)
+char *pcr11_path_find(const char *predicted, const char *measured)
 {
 	static const char *const PATHS[][5] = {
 		{ "enter-initrd", "leave-initrd", "sysinit", "ready", NULL },
@@ -130,16 +130,28 @@ char *pcr11_now(const char *predicted, const char *measured)
 	struct pcr11 pcr = { .bank = pcr11_bank_find("sha256", NULL) };
 	uint8_t wanted[CRYPTO_HASH_SIZE];
 
-	if (measured == NULL || !crypto_unhex(measured, wanted, sizeof wanted))
-		return g_strdup(predicted);
+	if (strcmp(predicted, measured) == 0)
+		return g_strdup("");
+	if (!crypto_unhex(measured, wanted, sizeof wanted))
+		return NULL;
 	for (unsigned path = 0; path < G_N_ELEMENTS(PATHS); path++) {
+		g_autoptr(GString) words = g_string_new(NULL);
+
 		if (!crypto_unhex(predicted, pcr.value, sizeof wanted))
-			break;
+			return NULL;
 		for (const char *const *word = PATHS[path]; *word != NULL; word++) {
+			g_string_append_printf(words, "%s%s", words->len > 0 ? ":" : "", *word);
 			extend(&pcr, *word, strlen(*word));
 			if (memcmp(pcr.value, wanted, sizeof wanted) == 0)
-				return g_strdup(measured);
+				return g_string_free(g_steal_pointer(&words), FALSE);
 		}
 	}
-	return g_strdup(predicted);
+	return NULL;
+}
+
+char *pcr11_now(const char *predicted, const char *measured)
+{
+	g_autofree char *path = measured != NULL ? pcr11_path_find(predicted, measured) : NULL;
+
+	return g_strdup(path != NULL ? measured : predicted);
 }

@@ -35,6 +35,9 @@ gboolean pcr11_path_check(const char *path, GError **error);
 /* Goes on by a path of phases that was checked: "enter-initrd:leave-initrd". */
 void pcr11_extend(struct pcr11 *pcr, const char *path);
 
+/* The words behind which `predicted` has become `measured`, as a path; "": none yet. NULL: no words
+ * lead there. Both are hex, of the bank sha256. The caller frees. */
+char *pcr11_path_find(const char *predicted, const char *measured);
 /* What PCR 11 should be now: the stub's value `predicted`, extended by the words that systemd has
  * measured since, if some path of them leads to `measured`; else `predicted` itself. Hex, of the
  * bank sha256. */

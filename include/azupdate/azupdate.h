@@ -32,10 +32,12 @@
 /* With --json, each line that azupdate prints has one of these as its member "schema". The word
  * between dot and slash names the file in /usr/share/azupdate/schema that describes the line. */
 #define AZUPDATE_SCHEMA_ACTION "azupdate.action/1" /* activate, rollback, mark-good, mark-bad */
-#define AZUPDATE_SCHEMA_ERROR "azupdate.error/1"   /* any command that failed */
-#define AZUPDATE_SCHEMA_HEALTH "azupdate.health/1" /* health show */
-#define AZUPDATE_SCHEMA_JOB "azupdate.job/1"       /* install, verify, repair, health run, cancel */
-#define AZUPDATE_SCHEMA_LINT "azupdate.lint/1"     /* azbundle lint */
+#define AZUPDATE_SCHEMA_ATTESTATION "azupdate.attestation/1" /* attest */
+#define AZUPDATE_SCHEMA_ATTESTED "azupdate.attested/1"       /* azbundle attest-verify */
+#define AZUPDATE_SCHEMA_ERROR "azupdate.error/1"             /* any command that failed */
+#define AZUPDATE_SCHEMA_HEALTH "azupdate.health/1"           /* health show */
+#define AZUPDATE_SCHEMA_JOB "azupdate.job/1"   /* install, verify, repair, health run, cancel */
+#define AZUPDATE_SCHEMA_LINT "azupdate.lint/1" /* azbundle lint */
 #define AZUPDATE_SCHEMA_PROGRESS "azupdate.progress/1" /* --progress=json, before the job's own */
 #define AZUPDATE_SCHEMA_STATUS "azupdate.status/1"     /* status */
 
