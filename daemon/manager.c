@@ -386,6 +386,70 @@ static gboolean health_last_handle(BusManager *manager, GDBusMethodInvocation *i
 	return TRUE;
 }
 
+/* A TPM takes its time, so it is asked in a thread of its own. */
+struct attesting {
+	struct server *server;
+	const struct machine *machine;
+	GBytes *nonce;
+};
+
+static void attesting_free(gpointer data)
+{
+	struct attesting *attesting = data;
+
+	g_bytes_unref(attesting->nonce);
+	g_free(attesting);
+}
+
+static void attest_run(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+	const struct attesting *attesting = data;
+	GError *error = NULL;
+	gsize size_bytes;
+	const uint8_t *nonce = g_bytes_get_data(attesting->nonce, &size_bytes);
+	char *text = machine_attest(attesting->machine, nonce, size_bytes, &error);
+
+	if (text != NULL)
+		g_task_return_pointer(task, text, g_free);
+	else
+		g_task_return_error(task, error);
+}
+
+static void attest_answer(GObject *source, GAsyncResult *outcome, gpointer user_data)
+{
+	GDBusMethodInvocation *invocation = user_data;
+	const struct attesting *attesting = g_task_get_task_data(G_TASK(outcome));
+	GError *error = NULL;
+	g_autofree char *text = g_task_propagate_pointer(G_TASK(outcome), &error);
+
+	if (text == NULL)
+		g_dbus_method_invocation_take_error(invocation, error);
+	else
+		bus_manager_complete_attest(BUS_MANAGER(source), invocation, text);
+	server_release(attesting->server);
+}
+
+static gboolean attest_handle(BusManager *manager, GDBusMethodInvocation *invocation,
+			      GVariant *nonce, gpointer user_data)
+{
+	struct attesting *attesting;
+	const struct machine *machine;
+	g_autoptr(GTask) task = NULL;
+	GError *error = NULL;
+
+	if (!server_hold(user_data, &machine, &error))
+		return call_fail(invocation, error);
+	call_log(invocation, "this boot");
+	attesting = g_new0(struct attesting, 1);
+	attesting->server = user_data;
+	attesting->machine = machine;
+	attesting->nonce = g_variant_get_data_as_bytes(nonce);
+	task = g_task_new(manager, NULL, attest_answer, invocation);
+	g_task_set_task_data(task, attesting, attesting_free);
+	g_task_run_in_thread(task, attest_run);
+	return TRUE;
+}
+
 struct handler {
 	const char *signal;
 	GCallback call;
@@ -405,6 +469,7 @@ static const struct handler HANDLERS[] = {
 	{ "handle-mark-good", G_CALLBACK(mark_good_handle) },
 	{ "handle-mark-bad", G_CALLBACK(mark_bad_handle) },
 	{ "handle-run-health", G_CALLBACK(run_health_handle) },
+	{ "handle-attest", G_CALLBACK(attest_handle) },
 	{ "handle-health-last", G_CALLBACK(health_last_handle) },
 };
 

@@ -22,6 +22,7 @@ struct server {
 	BusSlot *slots[SLOT_COUNT];
 	GPtrArray *jobs; /* of struct job, oldest first */
 	unsigned jobs_started;
+	gboolean held;
 	void (*quiet)(gpointer); /* set while the daemon stops */
 	gpointer quiet_data;
 };
@@ -73,6 +74,36 @@ gboolean server_machine(struct server *server, struct machine **ret_machine, GEr
 	return TRUE;
 }
 
+gboolean server_hold(struct server *server, const struct machine **ret_machine, GError **error)
+{
+	if (server->quiet != NULL)
+		return failure_set(error, FAULT_JOB_BUSY, "the daemon is stopping");
+	if (server->held)
+		return failure_set(error, FAULT_JOB_BUSY, "an attestation is being made");
+	if (!machine_ready(server, error))
+		return FALSE;
+	server->held = TRUE;
+	*ret_machine = server->machine;
+	return TRUE;
+}
+
+static void quiet_tell(struct server *server)
+{
+	if (server->quiet != NULL && !server_is_needed(server))
+		server->quiet(server->quiet_data);
+}
+
+void server_release(struct server *server)
+{
+	server->held = FALSE;
+	quiet_tell(server);
+}
+
+gboolean server_is_needed(struct server *server)
+{
+	return server->held || server_is_busy(server);
+}
+
 gboolean server_refresh(struct server *server, GError **error)
 {
 	g_autoptr(MachineStatus) status = NULL;
@@ -107,8 +138,7 @@ static void job_ended(struct job *job, gpointer user_data)
 
 	if (!server_refresh(server, &error))
 		g_warning("the properties are old: %s", error->message);
-	if (server->quiet != NULL)
-		server->quiet(server->quiet_data);
+	quiet_tell(server);
 }
 
 const char *server_start_job(struct server *server, const struct job_task *task, GError **error)
@@ -133,13 +163,14 @@ const char *server_start_job(struct server *server, const struct job_task *task,
 
 void server_stop(struct server *server, void (*quiet)(gpointer), gpointer user_data)
 {
-	if (!server_is_busy(server)) {
+	if (!server_is_needed(server)) {
 		quiet(user_data);
 		return;
 	}
 	server->quiet = quiet;
 	server->quiet_data = user_data;
-	job_cancel(job_newest(server));
+	if (server_is_busy(server))
+		job_cancel(job_newest(server));
 }
 
 static gboolean objects_export(struct server *server, GError **error)

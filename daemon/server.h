@@ -27,6 +27,13 @@ void server_stop(struct server *server, void (*quiet)(gpointer), gpointer user_d
 gboolean server_machine(struct server *server, struct machine **ret_machine, GError **error);
 const struct config *server_config(struct server *server);
 
+/* The machine for something that may run beside a job, in another thread; until it is given back
+ * the daemon does not leave. FAULT_JOB_BUSY: it is held already. */
+gboolean server_hold(struct server *server, const struct machine **ret_machine, GError **error);
+void server_release(struct server *server);
+/* Whether a job runs or the machine is held: the daemon must stay. */
+gboolean server_is_needed(struct server *server);
+
 /* Reads the machine anew and changes the properties; does nothing while a job runs. */
 gboolean server_refresh(struct server *server, GError **error);
 

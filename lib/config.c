@@ -41,6 +41,8 @@ static const struct key KEYS[] = {
 	{ "paths", "run", KEY_PATH, offsetof(struct config, run_dir), "/run/azupdate", 0, 0 },
 	{ "paths", "efivars", KEY_PATH, offsetof(struct config, efivars_dir),
 	  "/sys/firmware/efi/efivars", 0, 0 },
+	{ "paths", "eventlog", KEY_PATH, offsetof(struct config, eventlog),
+	  "/sys/kernel/security/tpm0/binary_bios_measurements", 0, 0 },
 	{ "tpm", "tcti", KEY_TEXT, offsetof(struct config, tcti), NULL, 0, 0 },
 	{ "health", "folders", KEY_PATHS, offsetof(struct config, health_dirs), HEALTH_FOLDERS, 0,
 	  0 },
@@ -211,6 +213,7 @@ void config_free(struct config *config)
 	g_free(config->state_dir);
 	g_free(config->run_dir);
 	g_free(config->efivars_dir);
+	g_free(config->eventlog);
 	g_free(config->tcti);
 	g_strfreev(config->health_dirs);
 	g_free(config->proxy);

@@ -13,6 +13,8 @@ struct config {
 	char *state_dir;           /* [paths] state=, default /var/lib/azupdate */
 	char *run_dir;             /* [paths] run=, default /run/azupdate */
 	char *efivars_dir;         /* [paths] efivars=, default /sys/firmware/efi/efivars */
+	char *eventlog;            /* [paths] eventlog=, the firmware's, default
+				    * /sys/kernel/security/tpm0/binary_bios_measurements */
 	char *tcti;                /* [tpm] tcti=, NULL: the kernel's resource manager */
 	char **health_dirs;        /* [health] folders=, default /usr/lib/azupdate/health.d;
 				 * /etc/azupdate/health.d;/run/azupdate/health.d */

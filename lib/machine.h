@@ -158,5 +158,11 @@ enum machine_verdict {
 /* Records the result of this boot's checks (also as state_dir/health.json) and decides. */
 gboolean machine_judge(struct machine *machine, const struct health_result *result,
 		       enum machine_verdict *ret_verdict, GError **error);
+/* What the running slot's release, TPM and firmware show of this boot, as attest.h has it, for a
+ * nonce of QUOTE_NONCE_MIN to _MAX bytes. The caller frees. It may run beside a job, in another
+ * thread: it reads what does not change while the machine is open. FAULT_ARGUMENT, FAULT_TPM_,
+ * FAULT_EVENTLOG, faults of slots and disks. */
+char *machine_attest(const struct machine *machine, const uint8_t *nonce, size_t nonce_size,
+		     GError **error);
 /* The text of the last health.json; NULL with FAULT_STATE_FILE if there is none. */
 char *machine_health_last(struct machine *machine, GError **error);

@@ -312,7 +312,8 @@ def test_typed_errors():
 ACTIONS = [["Manager.Activate", "a"], ["Manager.Rollback"], ["Manager.MarkGood", "a"],
            ["Manager.MarkBad", "a", "x"], ["Manager.RunHealth", "true"],
            ["Manager.InstallUrl", "http://localhost/", "{}"], ["Manager.Verify", "a", "{}"],
-           ["Manager.RepairUrl", "a", "", "{}"], ["Manager.PlanUrl", "http://localhost/", "{}"]]
+           ["Manager.RepairUrl", "a", "", "{}"], ["Manager.PlanUrl", "http://localhost/", "{}"],
+           ["Manager.Attest", "[byte 1]"]]
 
 
 def test_stranger_may_look_only():
@@ -474,7 +475,7 @@ def test_usage():
         return done.returncode, done.stdout + done.stderr
 
     commands = re.findall(r"^  ([a-z-]+) ", run("--help")[1], re.M)
-    expect_equal(len(commands), 10, commands)
+    expect_equal(len(commands), 11, commands)
     for command in commands:
         status, text = run(command, "--help")
         expect(status == 0 and "Exit status: 0 done" in text, text)

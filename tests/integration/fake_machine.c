@@ -283,6 +283,13 @@ gboolean machine_judge(struct machine *machine, const struct health_result *resu
 	return TRUE;
 }
 
+char *machine_attest(const struct machine *machine, const uint8_t *nonce, size_t nonce_size,
+		     GError **error)
+{
+	failure_set(error, FAULT_TPM_OPEN, "this machine has no TPM 2");
+	return NULL;
+}
+
 char *machine_health_last(struct machine *machine, GError **error)
 {
 	failure_set(error, FAULT_STATE_FILE, "no health checks were acted on yet");

@@ -36,6 +36,7 @@ static void test_defaults(void)
 	expect(strcmp(config->state_dir, "/var/lib/azupdate") == 0);
 	expect(strcmp(config->run_dir, "/run/azupdate") == 0);
 	expect(strcmp(config->efivars_dir, "/sys/firmware/efi/efivars") == 0);
+	expect(strcmp(config->eventlog, "/sys/kernel/security/tpm0/binary_bios_measurements") == 0);
 	expect(g_strv_length(config->health_dirs) == 3);
 	expect(strcmp(config->health_dirs[0], "/usr/lib/azupdate/health.d") == 0);
 	expect(config->tries == 3);
@@ -52,6 +53,7 @@ static void test_every_key(void)
 		config = load("# all of them\n[layout]\ndisk=/dev/vda\n"
 			      "[product]\nname = a b \narchitecture=riscv64\n"
 			      "[trust]\nkeyring=/k\n[paths]\nstate=/s\nrun=/r\nefivars=/e\n"
+			      "eventlog=/l\n"
 			      "[health]\nfolders=/one; /two ;\ntimeout=1\nretries=0\n"
 			      "[boot]\ntries=7\n"
 			      "[network]\nparallel=8\nrate=4294967295\nretry-time=0\n"
@@ -65,7 +67,7 @@ static void test_every_key(void)
 	expect(strcmp(config->disk, "/dev/vda") == 0 && strcmp(config->product, "a b") == 0);
 	expect(strcmp(config->architecture, "riscv64") == 0 && strcmp(config->keyring, "/k") == 0);
 	expect(strcmp(config->state_dir, "/s") == 0 && strcmp(config->run_dir, "/r") == 0);
-	expect(strcmp(config->efivars_dir, "/e") == 0);
+	expect(strcmp(config->efivars_dir, "/e") == 0 && strcmp(config->eventlog, "/l") == 0);
 	expect(g_strv_length(config->health_dirs) == 2);
 	expect(strcmp(config->health_dirs[1], "/two") == 0);
 	expect(config->health_timeout_s == 1 && config->health_retries == 0 && config->tries == 7);

@@ -34,6 +34,7 @@ struct cli {
 	GDBusConnection *connection; /* NULL before cli_manager() */
 };
 
+extern const struct command COMMAND_ATTEST;
 extern const struct command COMMAND_ACTIVATE, COMMAND_CANCEL, COMMAND_HEALTH, COMMAND_INSTALL,
 	COMMAND_MARK_BAD, COMMAND_MARK_GOOD, COMMAND_REPAIR, COMMAND_ROLLBACK, COMMAND_STATUS,
 	COMMAND_VERIFY;
