@@ -21,6 +21,7 @@ gboolean command_info(int argc, char **argv, GError **error);
 gboolean command_verify(int argc, char **argv, GError **error);
 gboolean command_lint(int argc, char **argv, GError **error);
 gboolean command_disk(int argc, char **argv, GError **error);
+gboolean command_attest_verify(int argc, char **argv, GError **error);
 
 /* Parses `entries`; what is left must be `operands` words (-1: any), else FAULT_ARGUMENT. */
 gboolean command_parse(int *argc, char ***argv, const char *usage, const char *description,

@@ -14,13 +14,14 @@ static const struct command COMMANDS[] = {
 	{ "verify", "verify a bundle to its last block", command_verify },
 	{ "lint", "tell what in an image makes its updates large", command_lint },
 	{ "disk", "make a disk image, ready to boot, out of a bundle", command_disk },
+	{ "attest-verify", "check what a machine attests to have booted", command_attest_verify },
 };
 
 static void usage_print(FILE *to)
 {
 	fprintf(to, "Usage: azbundle COMMAND [OPTION...]\n\nCommands:\n");
 	for (unsigned i = 0; i < G_N_ELEMENTS(COMMANDS); i++)
-		fprintf(to, "  %-8s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
+		fprintf(to, "  %-13s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
 	fprintf(to, "\nazbundle COMMAND --help tells more; azbundle --version the version.\n");
 }
 
