@@ -65,9 +65,9 @@ def help_of(*words):
 
 def test_options(folder):
     """Commands and options of the page are those of the program."""
-    commands = re.findall(r"^  (\w+) ", subprocess.check_output([AZBUNDLE, "--help"], text=True), re.M)
+    commands = re.findall(r"^  ([\w-]+) ", subprocess.check_output([AZBUNDLE, "--help"], text=True), re.M)
     synopsis, description = TEXT.split(".Sh DESCRIPTION")
-    told = re.findall(r"^\.Cm (\w+)$", synopsis, re.M)
+    told = re.findall(r"^\.Cm ([\w-]+)$", synopsis, re.M)
     assert told == commands and len(commands) > 5, f"{told}, not {commands}"
     for command in commands:
         wanted = set(re.findall(r"--([a-z-]+)", help_of(command))) - {"help"}
