@@ -4,13 +4,15 @@
 import hashlib
 import json
 import shutil
+import signal
 import struct
+import subprocess
 
 import rig
 from attest_rig import (APPLICATION, HANDOVER, NO_ACTION, NONCE, PCRS, PHASES, SEPARATOR, TAG, VARIABLE,
                         Log, Machine, Release, decision, edited, finding, flipped, raw, run, usual_log,
                         variable)
-from rig import expect, expect_equal
+from rig import expect, expect_equal, wait_until
 
 RELEASE = Release()
 
@@ -398,6 +400,123 @@ def test_clock():
         machine.good(second, state)
         (machine.folder / "seen").write_text("{\"x\":1}")
         machine.refused(second, "STATE_FILE", state)
+
+
+def authority(folder, name):
+    """A root that certifies keys, and a certificate of it for a public key."""
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", folder / f"{name}.key", "-out",
+        folder / f"{name}.crt", "-subj", f"/CN={name}", "-days", "2")
+
+
+def certify(folder, name, public, subject):
+    for words in (["req", "-new", "-key", folder / "any.key", "-subj", f"/CN={subject}", "-out", folder / "any.csr"],
+                  ["x509", "-req", "-in", folder / "any.csr", "-CA", folder / f"{name}.crt", "-CAkey",
+                   folder / f"{name}.key", "-CAcreateserial", "-force_pubkey", public, "-days", "2", "-outform",
+                   "DER", "-out", folder / "certificate"]):
+        run("openssl", *words)
+    return (folder / "certificate").read_bytes()
+
+
+def nv_store(tpm, index, content, room, attributes):
+    path = tpm.folder / "content"
+    path.write_bytes(content)
+    tpm.tool("tpm2_nvdefine", index, "-C", "o", "-s", str(room), "-a", attributes)
+    tpm.tool("tpm2_nvwrite", index, "-C", "o", "-i", path)
+
+
+def azure_like(machine):
+    """An RSA key at 0x81000003, certified in NV that is larger than its certificate, as Azure's TPMs have."""
+    folder, tpm = machine.folder, machine.tpm
+    authority(folder, "maker")
+    run("openssl", "genrsa", "-out", folder / "any.key", "2048")
+    tpm.tool("tpm2_createprimary", "-C", "o", "-G", "rsa2048:rsassa-sha256:null", "-a",
+             "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|sign|noda", "-c", folder / "ctx")
+    tpm.tool("tpm2_evictcontrol", "-C", "o", "-c", folder / "ctx", "0x81000003")
+    tpm.tool("tpm2_readpublic", "-c", "0x81000003", "-f", "pem", "-o", folder / "maker.pem")
+    certificate = certify(folder, "maker", folder / "maker.pem", "vTPM 7")
+    nv_store(tpm, "0x01c101d0", certificate, 1600, "ownerwrite|ownerread|authread")
+    return certificate
+
+
+def test_certified_key():
+    with Machine(RELEASE) as machine:
+        machine.boot()
+        folder = machine.folder
+        own = machine.attest()
+        certificate = azure_like(machine)
+        attestation = machine.attest()
+        expect_equal(raw(attestation, "key", "certificate"), certificate, "what stood in NV")
+        report = machine.good(attestation, f"--ak-ca={folder}/maker.crt")
+        expect("vTPM 7" in finding(report, "key")["text"], report)
+        machine.good(attestation, f"--ak={folder}/maker.pem", f"--ak-ca={folder}/maker.crt")
+        machine.good(attestation, f"--ak={folder}/maker.pem")
+        ca = f"--ak-ca={folder}/maker.crt"
+        machine.refused(own, "ATTEST_KEY_UNKNOWN", ca)          # is not certified
+        for copy in (edited(own, "key", "certificate", content=certificate),    # of another key
+                     edited(attestation, "key", "certificate", content=flipped(certificate, 99)),
+                     edited(attestation, "key", "certificate", content=certificate[:-1]),
+                     edited(attestation, "key", "certificate", content=certificate + b"x"),
+                     edited(attestation, "key", "certificate", content=None)):
+            machine.refused(copy, "ATTEST_KEY_UNKNOWN", ca)
+        authority(folder, "stranger")
+        machine.refused(attestation, "ATTEST_KEY_UNKNOWN", f"--ak-ca={folder}/stranger.crt")
+        forged = certify(folder, "stranger", folder / "maker.pem", "vTPM 7")
+        machine.refused(edited(attestation, "key", "certificate", content=forged), "ATTEST_KEY_UNKNOWN", ca)
+        machine.refused(attestation, "KEY_UNREADABLE", f"--ak-ca={folder}/eventlog")
+        for at in (0, 2, 9, 200):
+            copy = edited(attestation, "signature", content=flipped(raw(attestation, "signature"), at))
+            expect("refused" in run(*machine.verifier(copy, ca), status=1).stdout, copy)
+
+
+def test_certificate_of_the_maker():
+    """Those of the endorsement keys go along; what is no certificate does not; nor does a key without one."""
+    with Machine(RELEASE) as machine:
+        machine.boot()
+        authority(machine.folder, "maker")
+        run("openssl", "genrsa", "-out", machine.folder / "any.key", "2048")
+        run("openssl", "rsa", "-in", machine.folder / "any.key", "-pubout", "-out", machine.folder / "any.pem")
+        certificate = certify(machine.folder, "maker", machine.folder / "any.pem", "EK")
+        nv_store(machine.tpm, "0x01c00002", certificate, len(certificate), "ownerwrite|authread")
+        nv_store(machine.tpm, "0x01c0000a", b"\x30\x82\xff\xff" + bytes(60), 64, "ownerwrite|ownerread")
+        attestation = machine.attest()
+        expect_equal([raw(attestation, "ek_certificates", 0)], [certificate], attestation["ek_certificates"])
+        expect_equal(len(attestation["ek_certificates"]), 1)
+        machine.enrol(attestation)
+        machine.tpm.tool("tpm2_createprimary", "-C", "o", "-G", "rsa2048:rsassa-sha256:null", "-a",
+                         "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|sign|noda", "-c",
+                         machine.folder / "ctx")
+        machine.tpm.tool("tpm2_evictcontrol", "-C", "o", "-c", machine.folder / "ctx", "0x81000003")
+        machine.good(machine.attest())
+
+
+def test_beside_a_job():
+    """It does not wait for a job, one is made at a time, and the daemon ends it before it leaves."""
+    with Machine(RELEASE) as machine:
+        machine.boot()
+        stalled = subprocess.Popen(machine.command("install", "-"), stdin=subprocess.PIPE,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: machine.status()["jobs"], "the job")
+        machine.enrol(machine.attest())
+        machine.tpm.process.send_signal(signal.SIGSTOP)     # a TPM that takes its time
+        try:
+            first = subprocess.Popen(["gdbus", "call", "--address", machine.address, "-d", rig.NAME, "-o",
+                                      rig.PATH, "-m", f"{rig.NAME}.Manager.Attest", "--timeout=100",
+                                      f"[{','.join(['byte 7'] * 32)}]"], stdout=subprocess.PIPE, text=True)
+            busy = f"[{','.join(['byte 8'] * 32)}]"
+            wait_until(lambda: (machine.folder / "log").read_text().count("Attest this boot") == 2,
+                       "the call to be at work")
+            expect("JOB_BUSY" in machine.gdbus("Manager.Attest", busy).stderr, "two at a time")
+            machine.daemon.terminate()
+            wait_until(lambda: "stopping" in machine.gdbus("Manager.Attest", busy).stderr, "it to stop")
+            expect(machine.daemon.poll() is None, "it left with a call at work")
+        finally:
+            machine.tpm.process.send_signal(signal.SIGCONT)
+        text = first.communicate(timeout=rig.PATIENCE_S)[0]
+        expect("azupdate.attestation/1" in text, text)
+        expect_equal(machine.daemon.wait(rig.PATIENCE_S), 0)
+        machine.daemon = None
+        stalled.stdin.close()
+        stalled.wait()
 
 
 def test_not_from_a_slot():
