@@ -365,7 +365,7 @@ static gboolean pcr11_check(struct judge *judge)
 			       "the event log has another UKI in PCR 11 than the manifest");
 	}
 	judge->report->phase = phase;
-	return told(judge, "pcr11", "the release's own UKI was started, phase: %s",
+	return told(judge, "pcr11", "PCR 11 is what the release's UKI makes of it, phase: %s",
 		    phase[0] != '\0' ? phase : "none yet");
 }
 
@@ -459,7 +459,28 @@ static gboolean secure_boot_check(struct judge *judge)
 	return noted(judge, "secure-boot", "%s", what);
 }
 
-/* Whoever runs instead of the firmware's choice can extend PCR 11 as the release would. */
+/* Whoever runs instead of azboot can extend PCR 11 as a release would: what speaks for azboot is its
+ * hash in PCR 4, or Secure Boot and whose keys it trusts, in PCR 7. */
+static gboolean boot_program_tell(struct judge *judge)
+{
+	const struct attestjudge_report *report = judge->report;
+	GArray *pcrs = judge->demand->pcrs;
+
+	for (guint i = 0; pcrs != NULL && i < pcrs->len; i++) {
+		const unsigned pcr = g_array_index(pcrs, struct attestjudge_pcr, i).pcr;
+
+		if (pcr == 4 || pcr == 7)
+			return TRUE;
+	}
+	if (report->secure_boot_found == EVENTLOG_PRESENT && report->secure_boot)
+		return noted(judge, "demanded",
+			     "whose keys Secure Boot trusts is told by the value of PCR 7, which "
+			     "was not demanded");
+	return noted(judge, "demanded",
+		     "neither Secure Boot nor the value of PCR 4 or 7 speaks for the boot program, "
+		     "which could have made up PCR 11");
+}
+
 static gboolean demanded_check(struct judge *judge)
 {
 	GArray *pcrs = judge->demand->pcrs;
@@ -468,21 +489,16 @@ static gboolean demanded_check(struct judge *judge)
 	for (guint i = 0; i < count; i++) {
 		const struct attestjudge_pcr *wanted = &g_array_index(pcrs, struct attestjudge_pcr,
 								      i);
-		g_autofree char *hex = crypto_hex(judge->attest->quote.pcrs.values[wanted->pcr],
-						  QUOTE_HASH_SIZE);
+		const uint8_t *value = judge->attest->quote.pcrs.values[wanted->pcr];
+		g_autofree char *hex = crypto_hex(value, QUOTE_HASH_SIZE);
 
-		if (memcmp(wanted->value, judge->attest->quote.pcrs.values[wanted->pcr],
-			   QUOTE_HASH_SIZE) != 0)
+		if (memcmp(wanted->value, value, QUOTE_HASH_SIZE) != 0)
 			return refused(judge, "demanded", FAULT_ATTEST_PCR, "PCR %u is %s",
 				       wanted->pcr, hex);
 	}
 	if (count > 0)
-		return told(judge, "demanded", "%u PCRs have the values that are demanded", count);
-	return (judge->report->secure_boot_found == EVENTLOG_PRESENT &&
-		judge->report->secure_boot) ||
-	       noted(judge, "demanded",
-		     "neither Secure Boot nor the value of PCR 4 or 7 speaks for the boot "
-		     "program, which could have made up PCR 11");
+		told(judge, "demanded", "%u PCRs have the values that are demanded", count);
+	return boot_program_tell(judge);
 }
 
 struct check {
