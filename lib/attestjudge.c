@@ -451,16 +451,16 @@ static gboolean secure_boot_check(struct judge *judge)
 								      &report->secure_boot);
 	if (report->secure_boot_found == EVENTLOG_PRESENT && report->secure_boot)
 		return told(judge, "secure-boot", "Secure Boot was on");
-	what = report->secure_boot_found == EVENTLOG_PRESENT
-		       ? "Secure Boot was off"
-		       : "it is not known whether Secure Boot was on";
+	what = "it is not known whether Secure Boot was on";
+	if (report->secure_boot_found == EVENTLOG_PRESENT)
+		what = "Secure Boot was off";
 	if (judge->demand->secure_boot)
 		return refused(judge, "secure-boot", FAULT_ATTEST_SECURE_BOOT, "%s", what);
 	return noted(judge, "secure-boot", "%s", what);
 }
 
-/* Whoever runs instead of azboot can extend PCR 11 as a release would: what speaks for azboot is its
- * hash in PCR 4, or Secure Boot and whose keys it trusts, in PCR 7. */
+/* Whoever runs instead of azboot can extend PCR 11 as a release would: what speaks for azboot is
+ * its hash in PCR 4, or Secure Boot and whose keys it trusts, in PCR 7. */
 static gboolean boot_program_tell(struct judge *judge)
 {
 	const struct attestjudge_report *report = judge->report;

@@ -108,13 +108,13 @@ static gboolean head_decode(struct reader *reader, struct eventlog *log)
 	return TRUE;
 }
 
-/* Each bank once, in any order. */
+/* Each bank at most once, in any order: some logs leave out banks that their head has. */
 static gboolean digests_decode(struct reader *reader, const struct eventlog *log,
 			       struct eventlog_event *event)
 {
 	uint32_t count;
 
-	if (!take_u32(reader, &count) || count != log->bank_count)
+	if (!take_u32(reader, &count) || count < 1 || count > log->bank_count)
 		return FALSE;
 	for (uint32_t i = 0; i < count; i++) {
 		const uint8_t *algorithm = take(reader, 2);
@@ -214,9 +214,13 @@ gboolean eventlog_replay(const struct eventlog *log, const struct pcr11_bank *ba
 			continue;
 		if (event->type == EVENTLOG_NO_ACTION && pcr == 0)
 			locality_note(event, &value);
-		if (event->type != EVENTLOG_NO_ACTION)
-			crypto_digest(bank->name, value.value, bank->size_bytes,
-				      event->digests[index], bank->size_bytes, value.value);
+		if (event->type == EVENTLOG_NO_ACTION)
+			continue;
+		if (event->digests[index] == NULL)
+			return failure_set(error, FAULT_EVENTLOG,
+					   "event %u has no digest in the bank %s", i, bank->name);
+		crypto_digest(bank->name, value.value, bank->size_bytes, event->digests[index],
+			      bank->size_bytes, value.value);
 	}
 	memcpy(ret_value, value.value, sizeof value.value);
 	return TRUE;
@@ -236,7 +240,7 @@ static gboolean data_are_hashed(const struct eventlog *log, const struct eventlo
 	const unsigned index = bank_index(log, ALGORITHM_SHA256);
 	uint8_t digest[CRYPTO_HASH_SIZE];
 
-	if (index == EVENTLOG_BANKS_MAX)
+	if (index == EVENTLOG_BANKS_MAX || event->digests[index] == NULL)
 		return FALSE;
 	crypto_digest("sha256", event->data, event->data_size, NULL, 0, digest);
 	return memcmp(digest, event->digests[index], sizeof digest) == 0;
@@ -278,7 +282,7 @@ static gboolean is_handover(const struct eventlog *log, const struct eventlog_ev
 	const unsigned index = bank_index(log, ALGORITHM_SHA256);
 	uint8_t digest[CRYPTO_HASH_SIZE];
 
-	if (index == EVENTLOG_BANKS_MAX)
+	if (index == EVENTLOG_BANKS_MAX || event->digests[index] == NULL)
 		return FALSE;
 	crypto_digest("sha256", TEXT, sizeof TEXT - 1, NULL, 0, digest);
 	return memcmp(digest, event->digests[index], sizeof digest) == 0;

@@ -25,7 +25,7 @@ enum eventlog_type { /* of events that are looked into */
 struct eventlog_event { /* points into the log */
 	uint32_t pcr;
 	uint32_t type;
-	const uint8_t *digests[EVENTLOG_BANKS_MAX]; /* one for each bank of the log */
+	const uint8_t *digests[EVENTLOG_BANKS_MAX]; /* by the log's banks; NULL: none */
 	const uint8_t *data;
 	uint32_t data_size;
 };
@@ -48,7 +48,8 @@ struct eventlog *eventlog_decode(GBytes *bytes, GError **error);
 void eventlog_free(struct eventlog *log);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Eventlog, eventlog_free)
 
-/* The PCR as it is after all events of the log. FAULT_EVENTLOG: the log lacks that bank. */
+/* The PCR as it is after all events of the log. FAULT_EVENTLOG: the log, or an
+ * event, lacks that bank. */
 gboolean eventlog_replay(const struct eventlog *log, const struct pcr11_bank *bank, unsigned pcr,
 			 uint8_t ret_value[static PCR11_SIZE_MAX], GError **error);
 /* Whether any event extends this PCR. */

@@ -115,6 +115,32 @@ static void test_replay(void)
 	expect(failure_code(error) == FAULT_EVENTLOG);
 }
 
+/* A digest of SHA-1 alone, although the head has SHA-256, too: its replay cannot be told. */
+static void test_bank_left_out(void)
+{
+	g_autoptr(GByteArray) bytes = log_new();
+	g_autoptr(Eventlog) log = NULL;
+	g_autoptr(GError) error = NULL;
+	static const uint8_t DIGEST[20] = { 1 };
+	struct eventlog_azboot azboot;
+	uint8_t zero[32] = { 0 }, value[PCR11_SIZE_MAX];
+
+	put(bytes, 5, 4);
+	put(bytes, EVENTLOG_TAG, 4);
+	put(bytes, 1, 4);
+	put(bytes, 0x0004, 2);
+	g_byte_array_append(bytes, DIGEST, sizeof DIGEST);
+	put(bytes, 4, 4);
+	put(bytes, 0x617a6274, 4);
+	log = decode(bytes, NULL);
+	expect(log != NULL && log->events->len == 1);
+	expect_pcr(log, 4, zero);
+	expect(eventlog_replay(log, pcr11_bank_find("sha1", NULL), 5, value, NULL));
+	expect(!eventlog_replay(log, pcr11_bank_find("sha256", NULL), 5, value, &error));
+	expect(failure_code(error) == FAULT_EVENTLOG);
+	expect(eventlog_azboot_find(log, &azboot) == EVENTLOG_FORGED);
+}
+
 static void test_locality(void)
 {
 	static const uint8_t LOCALITY[] = "StartupLocality\0\3";
@@ -277,6 +303,7 @@ static void test_damaged(void)
 
 static const struct tap_case CASES[] = {
 	{ "replay", test_replay },
+	{ "a bank that is left out", test_bank_left_out },
 	{ "a TPM started from another locality", test_locality },
 	{ "azboot's decision", test_azboot },
 	{ "azboot's decision, forged", test_azboot_forged },
