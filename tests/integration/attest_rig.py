@@ -11,10 +11,9 @@ import struct
 import subprocess
 import tempfile
 import threading
-import time
 
 import rig
-from rig import Rig, expect, expect_equal, validate_output
+from rig import Rig, expect, expect_equal, validate_output, wait_until
 
 STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
 NONCE = bytes(range(32)).hex()
@@ -89,10 +88,13 @@ class Tpm:
             ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.folder}", "--server",
              f"type=unixio,path={self.socket}", "--ctrl", f"type=unixio,path={self.socket}.ctrl",
              "--flags", "not-need-init,startup-clear"], stderr=subprocess.DEVNULL)
-        end = time.monotonic() + rig.PATIENCE_S
-        while not self.socket.exists():
-            expect(self.process.poll() is None and time.monotonic() < end, "swtpm does not start")
-            time.sleep(0.02)
+        wait_until(self.listens, "swtpm to start")
+
+    def listens(self):
+        """Its socket is there a moment before it listens on it."""
+        expect(self.process.poll() is None, "swtpm ended")
+        with socket.socket(socket.AF_UNIX) as line:
+            return line.connect_ex(str(self.socket)) == 0
 
     def stop(self):
         if self.process is not None:
