@@ -40,18 +40,27 @@ static bool word_begins(struct kernelarg word, const char *with, size_t size_byt
 	       bytes_equal((const uint8_t *)word.start, (const uint8_t *)with, size_bytes);
 }
 
+bool kernelarg_next(const char *text, size_t size_bytes, size_t *at, struct kernelarg *ret_word)
+{
+	struct kernelarg word;
+
+	*at = word_next(text, *at, size_bytes, &word);
+	if (word.size_bytes == 0 || (word.size_bytes == 2 && word_begins(word, "--", 2)))
+		return false;
+	*ret_word = word;
+	return true;
+}
+
 unsigned kernelarg_find(const char *text, size_t size_bytes, const char *name,
 			struct kernelarg *ret_value)
 {
 	const size_t skip = name_size(name);
 	struct kernelarg word;
 	unsigned count = 0;
-	size_t at = word_next(text, 0, size_bytes, &word);
+	size_t at = 0;
 
 	*ret_value = (struct kernelarg){ text, 0 };
-	for (; word.size_bytes > 0; at = word_next(text, at, size_bytes, &word)) {
-		if (word.size_bytes == 2 && word_begins(word, "--", 2))
-			break;
+	while (kernelarg_next(text, size_bytes, &at, &word)) {
 		if (word.size_bytes <= skip || word.start[skip] != '=' ||
 		    !word_begins(word, name, skip))
 			continue;

@@ -14,8 +14,11 @@ struct kernelarg {
 	size_t size_bytes;
 };
 
-/* How often NAME=VALUE is there; the last value comes back, or an empty one. The text ends at a
- * NUL, at `size_bytes`, or at the word "--": what stands behind that is init's. */
+/* The next word from *at on, which is 0 at first and is moved behind it. The text ends at a NUL, at
+ * `size_bytes`, or at the word "--": what stands behind that is init's. False at the end. */
+bool kernelarg_next(const char *text, size_t size_bytes, size_t *at, struct kernelarg *ret_word);
+
+/* How often NAME=VALUE is there; the last value comes back, or an empty one. */
 unsigned kernelarg_find(const char *text, size_t size_bytes, const char *name,
 			struct kernelarg *ret_value);
 

@@ -35,6 +35,24 @@ static void test_find(void)
 	}
 }
 
+/* Words as they stand, up to the end of what is the kernel's. */
+static void test_next(void)
+{
+	static const char TEXT[] = " quiet x=\"1 2\"  --y\t- --x=1 -- x=3";
+	static const char *const WORDS[] = { "quiet", "x=\"1 2\"", "--y", "-", "--x=1" };
+	struct kernelarg word = { NULL, 77 };
+	size_t at = 0;
+
+	for (unsigned i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
+		expect(kernelarg_next(TEXT, sizeof TEXT, &at, &word));
+		expect(word.size_bytes == strlen(WORDS[i]) &&
+		       memcmp(word.start, WORDS[i], word.size_bytes) == 0);
+	}
+	expect(!kernelarg_next(TEXT, sizeof TEXT, &at, &word) && word.size_bytes == 5);
+	at = 0;
+	expect(!kernelarg_next(" \t", 2, &at, &word) && word.size_bytes == 5);
+}
+
 /* A section of a UKI ends with its size, or with a NUL in it. */
 static void test_end(void)
 {
@@ -99,9 +117,7 @@ static void test_watchdog(void)
 }
 
 static const struct tap_case CASES[] = {
-	{ "find", test_find },
-	{ "end of the text", test_end },
-	{ "number", test_number },
-	{ "watchdog", test_watchdog },
+	{ "find", test_find },     { "next", test_next },         { "end of the text", test_end },
+	{ "number", test_number }, { "watchdog", test_watchdog },
 };
 TAP_MAIN(CASES)
