@@ -15,7 +15,9 @@
 #include "faulttext.h"
 #include "parts.h"
 #include "rootimage.h"
+#include "rootsig.h"
 #include "say.h"
+#include "textfile.h"
 #include "verity.h"
 
 enum {
@@ -175,15 +177,35 @@ static fault var_mount(const char *disk, const char *target)
 	return FAULT_VAR_MOUNT;
 }
 
+/* Its size; 0 if there is none that could be used. What it says, the kernel judges. */
+static size_t signature_read(const char *path, uint8_t *ret_bytes, size_t size_bytes)
+{
+	ssize_t size;
+
+	if (access(path, F_OK) != 0)
+		return 0;
+	size = textfile_read_bytes(path, ret_bytes, size_bytes);
+	if (size > 0)
+		return (size_t)size;
+	say(SAY_ERROR, "%s is not used: it cannot be read, is empty, or has more than %d bytes",
+	    path, ROOTSIG_SIZE_MAX);
+	return 0;
+}
+
 static fault root_activate(const struct search *search)
 {
-	const struct verity_image image = {
+	static uint8_t signature[ROOTSIG_SIZE_MAX + 1];
+	char path[PATH_MAX];
+	struct verity_image image = {
 		.device = search->root.partition.device,
 		.superblock = &search->superblock,
 		.root_hash = search->cmdline->root_hash,
 		.fec_roots = search->cmdline->fec_roots,
+		.signature = signature,
 	};
 
+	snprintf(path, sizeof path, "/%s", ROOTSIG_FILE);
+	image.signature_size = signature_read(path, signature, sizeof signature);
 	return verity_activate(&image, ROOT_NAME);
 }
 

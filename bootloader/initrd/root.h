@@ -16,7 +16,7 @@ struct root {
 };
 
 /* Waits for the disk. Mounts the image read-only on `target`, and var of the same disk below it.
- * FAULT_ROOT_NOT_FOUND, _ROOT_VERITY, _ROOT_MOUNT, _VAR_MOUNT. */
+ * FAULT_ROOT_NOT_FOUND, _ROOT_VERITY, _ROOT_SIGNATURE, _ROOT_MOUNT, _VAR_MOUNT. */
 fault root_mount(const struct cmdline *cmdline, const struct hint *hint, const char *target,
 		 struct root *ret_root);
 

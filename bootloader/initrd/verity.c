@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "verity.h"
 
+#include <errno.h>
 #include <libcryptsetup.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "say.h"
+#include "textfile.h"
+#include "verityplan.h"
 
 static void verity_log(int level, const char *text, void *unused)
 {
@@ -42,9 +45,9 @@ static bool fec_add(const struct verity_image *image, struct crypt_params_verity
 	return true;
 }
 
-/* 0, or a negative errno. */
+/* 0, or an errno. */
 static int device_activate(const struct verity_image *image, const char *name,
-			   struct crypt_params_verity *parameters)
+			   struct crypt_params_verity *parameters, bool with_signature)
 {
 	struct crypt_device *verity = NULL;
 	char uuid[37];
@@ -55,16 +58,20 @@ static int device_activate(const struct verity_image *image, const char *name,
 	if (status == 0)
 		status = crypt_format(verity, CRYPT_VERITY, NULL, NULL, uuid, NULL, 0, parameters);
 	if (status == 0)
-		status = crypt_activate_by_volume_key(
+		status = crypt_activate_by_signed_key(
 			verity, name, (const char *)image->root_hash, VERITREE_HASH_SIZE,
+			with_signature ? (const char *)image->signature : NULL,
+			with_signature ? image->signature_size : 0,
 			CRYPT_ACTIVATE_READONLY | CRYPT_ACTIVATE_PANIC_ON_CORRUPTION);
 	crypt_free(verity);
-	return status < 0 ? status : 0;
+	return status < 0 ? -status : 0;
 }
 
-fault verity_activate(const struct verity_image *image, const char *name)
+/* One attempt: 0, or an errno. */
+static int image_activate(const struct verity_image *image, const char *name,
+			  struct verityplan_try attempt)
 {
-	const struct crypt_params_verity plain = {
+	struct crypt_params_verity parameters = {
 		.hash_name = "sha256",
 		.data_device = image->device,
 		.salt = (const char *)image->superblock->salt,
@@ -76,20 +83,56 @@ fault verity_activate(const struct verity_image *image, const char *name)
 		.hash_area_offset = (image->superblock->data_blocks + 1) * VERITREE_BLOCK_SIZE,
 		.flags = CRYPT_VERITY_NO_HEADER,
 	};
-	struct crypt_params_verity parameters = plain;
-	int status;
+
+	if (attempt.fec && !fec_add(image, &parameters))
+		return EINVAL;
+	return device_activate(image, name, &parameters, attempt.signature);
+}
+
+/* A kernel without signatures has no such file, and demands none. */
+static bool signature_is_demanded(void)
+{
+	char text[8];
+
+	return textfile_read("/sys/module/dm_verity/parameters/require_signatures", text,
+			     sizeof text) &&
+	       text[0] == 'Y';
+}
+
+static void attempt_tell(const char *device, int error, struct verityplan_try failed,
+			 struct verityplan_try next)
+{
+	if (failed.signature && !next.signature)
+		say(SAY_INFO,
+		    "%s: the kernel does not take the signature of the root hash (%s); going on "
+		    "without: the hash stands in the command line",
+		    device, strerror(error));
+	else
+		say(SAY_ERROR, "%s: dm-verity with FEC: %s; going on without", device,
+		    strerror(error));
+}
+
+fault verity_activate(const struct verity_image *image, const char *name)
+{
+	const struct verityplan plan = { .signature = image->signature_size > 0,
+					 .fec = image->fec_roots != 0,
+					 .demanded = signature_is_demanded() };
+	struct verityplan_try attempt = verityplan_first(&plan);
+	int error;
 
 	crypt_set_log_callback(NULL, verity_log, NULL);
-	if (fec_add(image, &parameters)) {
-		status = device_activate(image, name, &parameters);
-		if (status == 0)
-			return FAULT_OK;
-		say(SAY_ERROR, "%s: dm-verity with FEC: %s; going on without", image->device,
-		    strerror(-status));
-		parameters = plain;
+	while ((error = image_activate(image, name, attempt)) != 0) {
+		const struct verityplan_try failed = attempt;
+		const fault why = verityplan_next(&plan, error, &attempt);
+
+		if (why != FAULT_OK) {
+			say(SAY_ERROR, "%s: dm-verity: %s", image->device, strerror(error));
+			return why;
+		}
+		attempt_tell(image->device, error, failed, attempt);
 	}
-	status = device_activate(image, name, &parameters);
-	if (status < 0)
-		say(SAY_ERROR, "%s: dm-verity: %s", image->device, strerror(-status));
-	return status < 0 ? FAULT_ROOT_VERITY : FAULT_OK;
+	if (attempt.signature)
+		say(SAY_INFO, "%s: the kernel verified the signature of the root hash",
+		    image->device);
+	return FAULT_OK;
 }
