@@ -13,6 +13,8 @@
 #include "signkey.h"
 
 enum {
+	KERNEL_KEY_BITS_MIN = 2048,
+	KERNEL_KEY_BITS_MAX = 4096,
 	KEYRING_CERTIFICATES_MAX = 64,
 	SIGNERS_MAX = 16,
 	SECURITY_LEVEL = 2, /* of OpenSSL: no SHA-1 in the chain, no RSA key under 2048 bits */
@@ -163,6 +165,23 @@ static char *certificate_name(X509 *certificate)
 	return g_utf8_make_valid(bytes, size);
 }
 
+/* NULL for a signature that could not be made is told as a key that does not serve. */
+static GBytes *cms_encode(CMS_ContentInfo *cms, const char *key, GError **error)
+{
+	unsigned char *der = NULL;
+	const int der_size = cms != NULL ? i2d_CMS_ContentInfo(cms, &der) : -1;
+	GBytes *signature;
+
+	if (der_size < 0) {
+		failure_set(error, FAULT_KEY_UNREADABLE, "cannot sign with %s: %s", key,
+			    openssl_reason());
+		return NULL;
+	}
+	signature = g_bytes_new(der, (gsize)der_size);
+	OPENSSL_free(der);
+	return signature;
+}
+
 GBytes *crypto_cms_sign(const uint8_t *bytes, size_t size_bytes, const char *key,
 			const char *certificate, GError **error)
 {
@@ -171,9 +190,6 @@ GBytes *crypto_cms_sign(const uint8_t *bytes, size_t size_bytes, const char *key
 	g_autoptr(EVP_PKEY) private = NULL;
 	g_autoptr(CMS_ContentInfo) cms = NULL;
 	g_autoptr(X509) signer = NULL;
-	unsigned char *der = NULL;
-	int der_size;
-	GBytes *signature;
 
 	if (chain == NULL)
 		return NULL;
@@ -189,15 +205,7 @@ GBytes *crypto_cms_sign(const uint8_t *bytes, size_t size_bytes, const char *key
 	if (private == NULL)
 		return NULL;
 	cms = CMS_sign(signer, private, chain, content, CMS_DETACHED | CMS_BINARY | CMS_NOSMIMECAP);
-	der_size = cms != NULL ? i2d_CMS_ContentInfo(cms, &der) : -1;
-	if (der_size < 0) {
-		failure_set(error, FAULT_KEY_UNREADABLE, "cannot sign with %s: %s", key,
-			    openssl_reason());
-		return NULL;
-	}
-	signature = g_bytes_new(der, (gsize)der_size);
-	OPENSSL_free(der);
-	return signature;
+	return cms_encode(cms, key, error);
 }
 
 static gboolean keyring_add_file(X509_STORE *store, const char *path, unsigned *count,
@@ -382,4 +390,86 @@ gboolean crypto_cms_verify(const uint8_t *bytes, size_t size_bytes, const uint8_
 					   ? X509_verify_cert_error_string(verify_error)
 					   : openssl_reason());
 	return signers_check(cms, ret_signers, error);
+}
+
+static EVP_PKEY *kernel_key_load(const char *key, GError **error)
+{
+	g_autoptr(EVP_PKEY) private = signkey_load(key, error);
+
+	if (private == NULL)
+		return NULL;
+	if (!EVP_PKEY_is_a(private, "RSA") || EVP_PKEY_get_bits(private) < KERNEL_KEY_BITS_MIN ||
+	    EVP_PKEY_get_bits(private) > KERNEL_KEY_BITS_MAX) {
+		failure_set(error, FAULT_KEY_KIND,
+			    "%s is no RSA key of %d to %d bits, which every kernel verifies with",
+			    key, KERNEL_KEY_BITS_MIN, KERNEL_KEY_BITS_MAX);
+		return NULL;
+	}
+	return g_steal_pointer(&private);
+}
+
+static X509_stack *kernel_certificate_load(const char *path, EVP_PKEY *key, GError **error)
+{
+	g_autoptr(X509_stack) stack = certificates_load(path, error);
+
+	if (stack == NULL)
+		return NULL;
+	if (sk_X509_num(stack) != 1) {
+		failure_set(error, FAULT_ROOTSIG_CERTIFICATE, "%s holds %d certificates, not one",
+			    path, sk_X509_num(stack));
+		return NULL;
+	}
+	if (X509_check_private_key(sk_X509_value(stack, 0), key) != 1) {
+		failure_set(error, FAULT_ROOTSIG_CERTIFICATE,
+			    "%s is the certificate of another key", path);
+		return NULL;
+	}
+	return g_steal_pointer(&stack);
+}
+
+/* As the kernel does it: by the key alone, without looking at names, purposes and times. */
+static gboolean kernel_signature_check(GBytes *signature, const uint8_t *bytes, size_t size_bytes,
+				       X509_stack *signers, GError **error)
+{
+	g_autoptr(BIO) content = content_open(bytes, size_bytes);
+	g_autoptr(CMS_ContentInfo) cms = NULL;
+	gsize der_size;
+	const uint8_t *der = g_bytes_get_data(signature, &der_size);
+
+	cms = cms_decode(der, der_size, error);
+	if (cms == NULL)
+		return FALSE;
+	ERR_clear_error();
+	return CMS_verify(cms, signers, NULL, content, NULL,
+			  CMS_BINARY | CMS_NOINTERN | CMS_NO_SIGNER_CERT_VERIFY) == 1 ||
+	       failure_set(error, FAULT_SIGNATURE_INVALID,
+			   "the signature that was just made does not verify: %s",
+			   openssl_reason());
+}
+
+GBytes *crypto_kernel_sign(const uint8_t *bytes, size_t size_bytes, const char *key,
+			   const char *certificate, GError **error)
+{
+	static const unsigned FLAGS = CMS_DETACHED | CMS_BINARY | CMS_NOATTR | CMS_NOCERTS;
+	g_autoptr(EVP_PKEY) private = kernel_key_load(key, error);
+	g_autoptr(BIO) content = content_open(bytes, size_bytes);
+	g_autoptr(X509_stack) signers = NULL;
+	g_autoptr(CMS_ContentInfo) cms = NULL;
+	g_autoptr(GBytes) signature = NULL;
+
+	if (private == NULL)
+		return NULL;
+	signers = kernel_certificate_load(certificate, private, error);
+	if (signers == NULL)
+		return NULL;
+	cms = CMS_sign(NULL, NULL, NULL, content, FLAGS | CMS_PARTIAL);
+	if (cms != NULL && (CMS_add1_signer(cms, sk_X509_value(signers, 0), private, EVP_sha256(),
+					    FLAGS) == NULL ||
+			    CMS_final(cms, content, NULL, FLAGS) != 1))
+		g_clear_pointer(&cms, CMS_ContentInfo_free);
+	signature = cms_encode(cms, key, error);
+	if (signature == NULL ||
+	    !kernel_signature_check(signature, bytes, size_bytes, signers, error))
+		return NULL;
+	return g_steal_pointer(&signature);
 }

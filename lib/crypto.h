@@ -32,6 +32,14 @@ gboolean crypto_cms_verify(const uint8_t *bytes, size_t size_bytes, const uint8_
 			   size_t signature_size, const char *keyring, char **ret_signers,
 			   GError **error);
 
+/* As the kernel verifies it (crypto/asymmetric_keys/pkcs7_parser.c): PKCS#7 in DER, detached, RSA
+ * with SHA-256, no attributes, no certificates. The same input gives the same bytes, and they were
+ * verified before they come back. `key` is what signkey.h loads, `certificate` a PEM file with its
+ * certificate and no other. FAULT_KEY_UNREADABLE, _KEY_KIND: no RSA key of 2048 to 4096 bits,
+ * _ROOTSIG_CERTIFICATE: not the key's. */
+GBytes *crypto_kernel_sign(const uint8_t *bytes, size_t size_bytes, const char *key,
+			   const char *certificate, GError **error);
+
 /* The hash of that name, as OpenSSL spells it, over one piece and then another; `ret_digest` may be
  * one of them. The hash must exist. */
 void crypto_digest(const char *name, const void *first, size_t first_size, const void *second,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A small PKI for trying things out: a root, a release signer under it (ECDSA P-256, code
- * signing), the Secure Boot keys PK, KEK and db, and one for policies over PCR 11 (RSA 2048, since
- * neither firmware nor systemd know much else). */
+ * signing), the Secure Boot keys PK, KEK and db, one for policies over PCR 11, and one for root
+ * hashes (RSA 2048, since neither firmware, systemd nor every kernel know much else). */
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -30,6 +30,10 @@ struct identity {
 	const char *issuer;         /* file of its issuer; NULL: self-signed */
 };
 
+/* Linux's usage "module signing": shim starts no program that is signed by such a key, although it
+ * hands the key to the kernel. */
+static const char KERNEL_ONLY[] = "1.3.6.1.4.1.2312.16.1.2";
+
 static const struct identity IDENTITIES[] = {
 	{ "ca", "azupdate test root", "EC", "critical,CA:TRUE", "critical,keyCertSign,cRLSign",
 	  NULL, NULL },
@@ -43,6 +47,8 @@ static const struct identity IDENTITIES[] = {
 	  "codeSigning", NULL },
 	{ "pcr", "azupdate test PCR policies", "RSA", "critical,CA:FALSE",
 	  "critical,digitalSignature", NULL, NULL },
+	{ "roothash", "azupdate test root hashes", "RSA", "critical,CA:FALSE",
+	  "critical,digitalSignature", KERNEL_ONLY, NULL },
 };
 
 static EVP_PKEY *key_make(const char *algorithm)
@@ -139,7 +145,8 @@ gboolean command_keys(int argc, char **argv, GError **error)
 	if (!command_parse(&argc, &argv, "FOLDER",
 			   "Makes keys and certificates for trying azupdate out: ca (goes into the "
 			   "keyring), release (signs bundles), PK, KEK and db (Secure Boot), pcr "
-			   "(what secrets in TPMs are bound to). They are plain files: for a "
+			   "(what secrets in TPMs are bound to), roothash (for kernels that want "
+			   "root hashes signed). They are plain files: for a "
 			   "product, make keys in a token.",
 			   ENTRIES, 1, error))
 		return FALSE;

@@ -14,13 +14,14 @@
 #include "osrel.h"
 #include "pcr11.h"
 #include "pcrpolicy.h"
+#include "signinitrd.h"
 #include "signkey.h"
 
 static const char STUB_DEFAULT[] = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub";
 
 static struct {
 	char *stub, *kernel, *initrd, *cmdline, *osrel, *uname, *root, *file_system, *product;
-	char *key, *certificate, *output;
+	char *key, *certificate, *root_key, *root_certificate, *output;
 	char **pcr_keys, **pcr_banks, **pcr_paths;
 	int fec_roots;
 } options;
@@ -40,6 +41,10 @@ static const GOptionEntry ENTRIES[] = {
 	{ "product", 0, 0, G_OPTION_ARG_STRING, &options.product, "product, for the salt", "NAME" },
 	{ "fec-roots", 0, 0, G_OPTION_ARG_INT, &options.fec_roots,
 	  "FEC parity of the root, as for azbundle build (none)", "N" },
+	{ "root-key", 0, 0, G_OPTION_ARG_FILENAME, &options.root_key,
+	  "signs the root hash for kernels that want it: RSA key (PEM file or URI)", "KEY" },
+	{ "root-cert", 0, 0, G_OPTION_ARG_FILENAME, &options.root_certificate,
+	  "its certificate, which such a kernel has in a keyring", "FILE" },
 	{ "key", 0, 0, G_OPTION_ARG_FILENAME, &options.key, "Secure Boot key (PEM)", "FILE" },
 	{ "cert", 0, 0, G_OPTION_ARG_FILENAME, &options.certificate, "its certificate", "FILE" },
 	{ "pcr-key", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.pcr_keys,
@@ -74,6 +79,10 @@ static gboolean options_check(GError **error)
 	       command_need("product", options.product, error) &&
 	       command_need("output", options.output, error) &&
 	       (options.key == NULL || command_need("cert", options.certificate, error)) &&
+	       (options.root_key == NULL ||
+		command_need("root-cert", options.root_certificate, error)) &&
+	       (options.root_certificate == NULL ||
+		command_need("root-key", options.root_key, error)) &&
 	       ((options.pcr_banks == NULL && options.pcr_paths == NULL) ||
 		command_need("pcr-key", options.pcr_keys != NULL ? options.pcr_keys[0] : NULL,
 			     error)) &&
@@ -81,7 +90,7 @@ static gboolean options_check(GError **error)
 }
 
 /* What ties the UKI to its root image, in front of what the user wants. */
-static char *cmdline_make(GError **error)
+static char *cmdline_make(uint8_t ret_root_hash[static SIGNINITRD_HASH_SIZE], GError **error)
 {
 	struct manifest_image image = { .superblock.salt_size = 32 };
 	const struct bundlewrite_image root = { "root", options.root, &image };
@@ -91,6 +100,7 @@ static char *cmdline_make(GError **error)
 	command_salt(options.product, image.superblock.salt);
 	if (!bundlewrite_measure(&root, error))
 		return NULL;
+	memcpy(ret_root_hash, image.root_hash, sizeof image.root_hash);
 	hash = crypto_hex(image.root_hash, sizeof image.root_hash);
 	fec = options.fec_roots != 0 ? g_strdup_printf(" azupdate.fec=%d", options.fec_roots)
 				     : g_strdup("");
@@ -165,15 +175,26 @@ static GBytes *text_bytes(char *text)
 	return text != NULL ? g_bytes_new_take(text, strlen(text)) : NULL;
 }
 
+static GBytes *initrd_make(const uint8_t root_hash[static SIGNINITRD_HASH_SIZE], GError **error)
+{
+	g_autoptr(GBytes) initrd = command_file(options.initrd, error);
+
+	if (initrd == NULL || options.root_key == NULL)
+		return g_steal_pointer(&initrd);
+	return signinitrd_make(initrd, root_hash, options.root_key, options.root_certificate,
+			       error);
+}
+
 static gboolean sections_read(struct assembly *assembly, GError **error)
 {
 	GBytes *osrel = command_file(options.osrel, error);
+	uint8_t root_hash[SIGNINITRD_HASH_SIZE];
 
 	return section_add(assembly, ".osrel", osrel) && osrel_check(osrel, error) &&
-	       section_add(assembly, ".cmdline", text_bytes(cmdline_make(error))) &&
+	       section_add(assembly, ".cmdline", text_bytes(cmdline_make(root_hash, error))) &&
 	       (options.uname == NULL ||
 		section_add(assembly, ".uname", text_bytes(g_strdup(options.uname)))) &&
-	       section_add(assembly, ".initrd", command_file(options.initrd, error)) &&
+	       section_add(assembly, ".initrd", initrd_make(root_hash, error)) &&
 	       section_add(assembly, ".linux", command_file(options.kernel, error));
 }
 
@@ -258,7 +279,8 @@ gboolean command_uki(int argc, char **argv, GError **error)
 		    "Makes a UKI for a root image: its signed command line names the root hash, "
 		    "so that this kernel never runs with another root. Signs it with sbsign if "
 		    "a key is given. Prints PCR 11 as it will be after systemd-stub; with "
-		    "--pcr-key, signs policies that let secrets be used with it.",
+		    "--pcr-key, signs policies that let secrets be used with it; with "
+		    "--root-key, the root hash, for kernels that want that.",
 		    ENTRIES, 0, error) ||
 	    !options_check(error))
 		return FALSE;
