@@ -4,6 +4,7 @@
 #include <openssl/cms.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
@@ -95,6 +96,22 @@ void crypto_digest(const char *name, const void *first, size_t first_size, const
 	    EVP_DigestFinal_ex(context, ret_digest, NULL) != 1)
 		g_error("OpenSSL cannot make a %s: %s", name, openssl_reason());
 	EVP_MD_CTX_free(context);
+}
+
+void crypto_hmac(const char *name, const void *key, size_t key_size, const char *text,
+		 uint8_t *ret_digest)
+{
+	if (HMAC(EVP_get_digestbyname(name), key, (int)key_size, (const unsigned char *)text,
+		 strlen(text), ret_digest, NULL) == NULL)
+		g_error("OpenSSL cannot make an HMAC with %s: %s", name, openssl_reason());
+}
+
+void crypto_stretch(const void *secret, size_t secret_size, const uint8_t *salt, size_t salt_size,
+		    unsigned iterations, uint8_t ret_key[static CRYPTO_HASH_SIZE])
+{
+	if (PKCS5_PBKDF2_HMAC(secret, (int)secret_size, salt, (int)salt_size, (int)iterations,
+			      EVP_sha256(), CRYPTO_HASH_SIZE, ret_key) != 1)
+		g_error("OpenSSL cannot stretch a secret: %s", openssl_reason());
 }
 
 char *crypto_hex(const uint8_t *bytes, size_t size_bytes)

@@ -49,3 +49,10 @@ char *crypto_hex(const uint8_t *bytes, size_t size_bytes);
 /* Exactly 2 * size_bytes lower-case hex digits, or FALSE. */
 gboolean crypto_unhex(const char *text, uint8_t *ret_bytes, size_t size_bytes);
 void crypto_random(uint8_t *ret_bytes, size_t size_bytes);
+
+/* HMAC with the hash of that name, as for crypto_digest(). */
+void crypto_hmac(const char *name, const void *key, size_t key_size, const char *text,
+		 uint8_t *ret_digest);
+/* PBKDF2 with HMAC-SHA-256, to CRYPTO_HASH_SIZE bytes. */
+void crypto_stretch(const void *secret, size_t secret_size, const uint8_t *salt, size_t salt_size,
+		    unsigned iterations, uint8_t ret_key[static CRYPTO_HASH_SIZE]);

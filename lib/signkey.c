@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "signkey.h"
 
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/encoder.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/store.h>
 
 #include "failure.h"
 
-enum { BITS_MIN = 2048, BITS_MAX = 4096 };
+enum { BITS_MIN = 2048, BITS_MAX = 4096, EXPONENT = 65537 };
 
 struct signkey_rsa {
 	EVP_PKEY *key;
@@ -135,4 +139,89 @@ GBytes *signkey_rsa_sign(const struct signkey_rsa *key, const uint8_t *bytes, si
 		return NULL;
 	}
 	return g_bytes_new(signature, signature_size);
+}
+
+/* TPMs keep the exponent apart, and only know this one by heart: the name of a key with another
+ * one would be another one in each TPM's eyes. */
+static gboolean public_read(EVP_PKEY *key, struct signkey_public *ret_public)
+{
+	struct signkey_public public = { .modulus_size = 0 };
+	unsigned char *encoded = NULL;
+	BIGNUM *modulus = NULL, *exponent = NULL;
+	gboolean done = EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) >= BITS_MIN &&
+			EVP_PKEY_get_bits(key) <= BITS_MAX &&
+			EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &modulus) == 1 &&
+			EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &exponent) == 1 &&
+			BN_is_word(exponent, EXPONENT) && BN_num_bits(modulus) % 1024 == 0;
+
+	if (done) {
+		const int encoded_size = i2d_PublicKey(key, &encoded); /* PKCS#1, for RSA */
+
+		public.modulus_size = (unsigned)BN_bn2bin(modulus, public.modulus);
+		done = encoded_size > 0 && EVP_Digest(encoded, (size_t)encoded_size, public.print,
+						      NULL, EVP_sha256(), NULL) == 1;
+	}
+	OPENSSL_free(encoded);
+	BN_free(modulus);
+	BN_free(exponent);
+	if (done)
+		*ret_public = public;
+	return done;
+}
+
+gboolean signkey_public_decode(const void *pem, size_t size_bytes,
+			       struct signkey_public *ret_public, GError **error)
+{
+	BIO *text = size_bytes <= SIGNKEY_PEM_MAX ? BIO_new_mem_buf(pem, (int)size_bytes) : NULL;
+	EVP_PKEY *key = text != NULL ? PEM_read_bio_PUBKEY(text, NULL, NULL, NULL) : NULL;
+	gboolean done;
+
+	BIO_free(text);
+	if (key == NULL)
+		return failure_set(error, FAULT_KEY_UNREADABLE,
+				   "the public key for PCR policies is no PEM of a public key");
+	done = public_read(key, ret_public);
+	EVP_PKEY_free(key);
+	return done || failure_set(error, FAULT_KEY_KIND,
+				   "the public key for PCR policies is no RSA key of %d to %d "
+				   "bits with exponent %d",
+				   BITS_MIN, BITS_MAX, EXPONENT);
+}
+
+static EVP_PKEY *public_build(const struct signkey_public *public)
+{
+	OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+	BIGNUM *modulus = BN_bin2bn(public->modulus, (int)public->modulus_size, NULL);
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	OSSL_PARAM *parameters = NULL;
+	EVP_PKEY *key = NULL;
+
+	if (builder != NULL && modulus != NULL && context != NULL &&
+	    OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, modulus) == 1 &&
+	    OSSL_PARAM_BLD_push_uint(builder, OSSL_PKEY_PARAM_RSA_E, EXPONENT) == 1)
+		parameters = OSSL_PARAM_BLD_to_param(builder);
+	if (parameters != NULL && EVP_PKEY_fromdata_init(context) == 1)
+		(void)EVP_PKEY_fromdata(context, &key, EVP_PKEY_PUBLIC_KEY, parameters);
+	OSSL_PARAM_free(parameters);
+	OSSL_PARAM_BLD_free(builder);
+	EVP_PKEY_CTX_free(context);
+	BN_free(modulus);
+	return key; /* NULL on failure of any of them */
+}
+
+gboolean signkey_public_verify(const struct signkey_public *key, const uint8_t *bytes,
+			       size_t size_bytes, const uint8_t *signature, size_t signature_size)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	EVP_PKEY *rsa = public_build(key);
+	EVP_PKEY_CTX *padding = NULL;
+	const gboolean good =
+		context != NULL && rsa != NULL &&
+		EVP_DigestVerifyInit(context, &padding, EVP_sha256(), NULL, rsa) == 1 &&
+		EVP_PKEY_CTX_set_rsa_padding(padding, RSA_PKCS1_PADDING) == 1 &&
+		EVP_DigestVerify(context, signature, signature_size, bytes, size_bytes) == 1;
+
+	EVP_MD_CTX_free(context);
+	EVP_PKEY_free(rsa);
+	return good;
 }

@@ -7,7 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SIGNKEY_PRINT_SIZE = 32 };
+enum {
+	SIGNKEY_PRINT_SIZE = 32,
+	SIGNKEY_MODULUS_MAX = 512, /* of RSA keys of 4096 bits */
+	SIGNKEY_PEM_MAX = 2048,
+};
 
 struct evp_pkey_st; /* EVP_PKEY */
 
@@ -31,3 +35,18 @@ gboolean signkey_rsa_print(const struct signkey_rsa *key,
 /* RSASSA-PKCS1-v1_5 over the bytes' SHA-256. FAULT_KEY_UNREADABLE: whoever holds it refuses. */
 GBytes *signkey_rsa_sign(const struct signkey_rsa *key, const uint8_t *bytes, size_t size_bytes,
 			 GError **error);
+
+/* The public half of such a key, from elsewhere. */
+struct signkey_public {
+	uint8_t modulus[SIGNKEY_MODULUS_MAX]; /* big-endian */
+	unsigned modulus_size;
+	uint8_t print[SIGNKEY_PRINT_SIZE]; /* as signkey_rsa_print() */
+};
+
+/* PEM (SubjectPublicKeyInfo) of at most SIGNKEY_PEM_MAX bytes, which may be hostile.
+ * FAULT_KEY_UNREADABLE; FAULT_KEY_KIND: no RSA key of 2048 to 4096 bits with exponent 65537. */
+gboolean signkey_public_decode(const void *pem, size_t size_bytes,
+			       struct signkey_public *ret_public, GError **error);
+/* Whether it is this key's RSASSA-PKCS1-v1_5 over the bytes' SHA-256. */
+gboolean signkey_public_verify(const struct signkey_public *key, const uint8_t *bytes,
+			       size_t size_bytes, const uint8_t *signature, size_t signature_size);
