@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tests of sealed secrets drive from outside: one command per call. Prints what came out,
+ * or "fault NAME: message" with exit status 1. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto.h"
+#include "failure.h"
+#include "faulttext.h"
+#include "sealpolicy.h"
+#include "tpmtoken.h"
+
+static GBytes *file_read(const char *path)
+{
+	char *text = NULL;
+	gsize size_bytes;
+
+	if (!g_file_get_contents(path, &text, &size_bytes, NULL))
+		g_error("cannot read %s", path);
+	return g_bytes_new_take(text, size_bytes);
+}
+
+static gboolean key_read(GBytes *pem, struct signkey_public *ret_key, GError **error)
+{
+	return signkey_public_decode(g_bytes_get_data(pem, NULL), g_bytes_get_size(pem), ret_key,
+				     error);
+}
+
+static struct secret *secret_of(const char *text)
+{
+	return text != NULL ? secret_copy(text, strlen(text)) : NULL;
+}
+
+static void hex_print(const char *what, const uint8_t *bytes, size_t size_bytes)
+{
+	g_autofree char *hex = crypto_hex(bytes, size_bytes);
+
+	printf("%s %s\n", what, hex);
+}
+
+/* name PEM */
+static gboolean name_run(char **arguments, GError **error)
+{
+	g_autoptr(GBytes) pem = file_read(arguments[0]);
+	uint8_t name[SEALPOLICY_NAME_SIZE], digest[SEALPOLICY_SIZE];
+	struct signkey_public key;
+
+	if (!key_read(pem, &key, error))
+		return FALSE;
+	sealpolicy_name(&key, name);
+	hex_print("name", name, sizeof name);
+	sealpolicy_digest(&key, FALSE, digest);
+	hex_print("policy", digest, sizeof digest);
+	sealpolicy_digest(&key, TRUE, digest);
+	hex_print("pin", digest, sizeof digest);
+	return TRUE;
+}
+
+/* seal TCTI PEM [PIN] */
+static gboolean seal_run(char **arguments, GError **error)
+{
+	g_autoptr(Tpm) tpm = tpm_open(arguments[0], error);
+	g_autoptr(Secret) pin = secret_of(arguments[2]);
+	g_autoptr(Secret) secret = NULL;
+	g_autoptr(Secret) text = NULL;
+	g_autofree char *json = NULL;
+	struct tpmtoken token = { .public_key = file_read(arguments[1]) };
+	struct signkey_public key;
+
+	if (tpm == NULL || !key_read(token.public_key, &key, error) ||
+	    !tpmseal_new(tpm, &key, pin, &token.seal, &secret, error)) {
+		tpmtoken_clear(&token);
+		return FALSE;
+	}
+	json = tpmtoken_encode(&token);
+	text = secret_base64(secret);
+	printf("%s\n%s\n", json, (char *)text->bytes);
+	tpmtoken_clear(&token);
+	return TRUE;
+}
+
+/* open TCTI TOKEN PCRSIG [PIN] */
+static gboolean open_run(char **arguments, GError **error)
+{
+	g_autoptr(Tpm) tpm = tpm_open(arguments[0], error);
+	g_autoptr(GBytes) json = file_read(arguments[1]);
+	g_autoptr(GBytes) pcrsig = file_read(arguments[2]);
+	g_autoptr(Secret) pin = secret_of(arguments[3]);
+	g_autoptr(Secret) secret = NULL;
+	g_autoptr(Secret) text = NULL;
+	struct tpmtoken token;
+	struct signkey_public key;
+	const struct tpmseal_keys keys = { &key, pcrsig, pin };
+
+	if (tpm == NULL ||
+	    !tpmtoken_decode(g_bytes_get_data(json, NULL), g_bytes_get_size(json), &token, error))
+		return FALSE;
+	if (key_read(token.public_key, &key, error))
+		secret = tpmseal_open(tpm, &token.seal, &keys, error);
+	tpmtoken_clear(&token);
+	if (secret == NULL)
+		return FALSE;
+	text = secret_base64(secret);
+	printf("%s\n", (char *)text->bytes);
+	return TRUE;
+}
+
+/* extend TCTI PCR TEXT [KEY] */
+static gboolean extend_run(char **arguments, GError **error)
+{
+	g_autoptr(Tpm) tpm = tpm_open(arguments[0], error);
+	g_autoptr(Secret) key = secret_of(arguments[3]);
+
+	return tpm != NULL &&
+	       tpmseal_extend(tpm, (unsigned)atoi(arguments[1]), arguments[2], key, error);
+}
+
+struct command {
+	const char *name;
+	gboolean (*run)(char **arguments, GError **error);
+};
+
+static const struct command COMMANDS[] = {
+	{ "name", name_run },
+	{ "seal", seal_run },
+	{ "open", open_run },
+	{ "extend", extend_run },
+};
+
+int main(int argc, char **argv)
+{
+	g_autoptr(GError) error = NULL;
+
+	for (unsigned i = 0; argc > 1 && i < G_N_ELEMENTS(COMMANDS); i++)
+		if (strcmp(COMMANDS[i].name, argv[1]) == 0) {
+			if (COMMANDS[i].run(argv + 2, &error))
+				return EXIT_SUCCESS;
+			printf("fault %s: %s\n", faulttext_find(failure_code(error))->name,
+			       error->message);
+			return EXIT_FAILURE;
+		}
+	fprintf(stderr, "seal_driver: which command?\n");
+	return EXIT_FAILURE;
+}
