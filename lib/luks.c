@@ -151,6 +151,19 @@ gboolean luks_finish(struct luks *luks, GError **error)
 			 "finish it", error);
 }
 
+struct secret *luks_new_key(struct luks *luks, GError **error)
+{
+	g_autoptr(Secret) volume_key = secret_new(LUKSHEADER_KEY_SIZE);
+	size_t size_bytes = volume_key->size_bytes;
+
+	if (!luks_done(luks,
+		       crypt_volume_key_get(luks->device, CRYPT_ANY_SLOT, (char *)volume_key->bytes,
+					    &size_bytes, NULL, 0),
+		       FAULT_LUKS_KEY, "tell its new key", error))
+		return NULL;
+	return g_steal_pointer(&volume_key);
+}
+
 struct secret *luks_unlock(struct luks *luks, const struct secret *passphrase, unsigned keyslot,
 			   GError **error)
 {

@@ -26,6 +26,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Luks, luks_free)
 gboolean luks_is_unfinished(const struct luks *luks);
 gboolean luks_finish(struct luks *luks, GError **error);
 
+/* The key of a volume that luks_create() has just made: only this handle knows it. */
+struct secret *luks_new_key(struct luks *luks, GError **error);
+
 /* The volume key, by a passphrase of one keyslot or of any; nothing is activated. NULL with
  * FAULT_LUKS_KEY. */
 struct secret *luks_unlock(struct luks *luks, const struct secret *passphrase, unsigned keyslot,

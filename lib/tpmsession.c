@@ -67,6 +67,11 @@ static gboolean is_from_tpm(TSS2_RC result)
 	return layer == TSS2_TPM_RC_LAYER || layer == TSS2_RESMGR_TPM_RC_LAYER;
 }
 
+gboolean tpmsession_is_absent(TSS2_RC result)
+{
+	return is_from_tpm(result) && answer_code(result) == TPM2_RC_HANDLE;
+}
+
 gboolean tpmsession_done(TSS2_RC result, const char *what, GError **error)
 {
 	for (unsigned i = 0; i < G_N_ELEMENTS(MEANINGS); i++)
@@ -128,7 +133,7 @@ gboolean tpmsession_root_key(struct tpm *tpm, gboolean make, ESYS_TR *ret_key, G
 	const TSS2_RC result = Esys_TR_FromTPMPublic(tpm_esys(tpm), ROOT_KEY_HANDLE, NO_SESSIONS,
 						     &key);
 
-	if (is_from_tpm(result) && answer_code(result) == TPM2_RC_HANDLE) {
+	if (tpmsession_is_absent(result)) {
 		if (make)
 			return root_key_make(tpm, ret_key, error);
 		return failure_set(

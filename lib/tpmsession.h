@@ -10,6 +10,9 @@
  * _SIGNATURE, _STATE, else FAULT_TPM_COMMAND. */
 gboolean tpmsession_done(TSS2_RC result, const char *what, GError **error);
 
+/* Whether the TPM said that there is nothing at that handle. */
+gboolean tpmsession_is_absent(TSS2_RC result);
+
 /* The storage root key at 0x81000001; with `make`, made if there is none: an ECC key as systemd
  * from 254 on makes it. FAULT_SEAL_ROOT_KEY: another kind of key is there. FAULT_SEAL_OTHER_TPM:
  * none is. The caller closes with Esys_TR_Close(). */

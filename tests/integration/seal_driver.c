@@ -8,8 +8,8 @@
 #include "crypto.h"
 #include "failure.h"
 #include "faulttext.h"
-#include "sealpolicy.h"
-#include "tpmtoken.h"
+#include "recoverykey.h"
+#include "varcrypt.h"
 
 static GBytes *file_read(const char *path)
 {
@@ -116,16 +116,161 @@ static gboolean extend_run(char **arguments, GError **error)
 	       tpmseal_extend(tpm, (unsigned)atoi(arguments[1]), arguments[2], key, error);
 }
 
+static struct secret *optional(const char *text)
+{
+	return text != NULL && strcmp(text, "-") != 0 ? secret_of(text) : NULL;
+}
+
+static void key_print(const struct secret *volume_key)
+{
+	hex_print("key", volume_key->bytes, volume_key->size_bytes);
+}
+
+/* create VOLUME */
+static gboolean create_run(char **arguments, GError **error)
+{
+	g_autoptr(Luks) luks = luks_create(arguments[0], error);
+	g_autoptr(Secret) recovery_key = recoverykey_new();
+	g_autoptr(Secret) volume_key = NULL;
+
+	if (luks == NULL)
+		return FALSE;
+	volume_key = luks_new_key(luks, error);
+	if (volume_key == NULL || !luks_recovery_add(luks, volume_key, recovery_key, error) ||
+	    !luks_finish(luks, error))
+		return FALSE;
+	key_print(volume_key);
+	printf("recovery %s\n", (char *)recovery_key->bytes);
+	return TRUE;
+}
+
+/* unfinished VOLUME: makes one and leaves it so; says what a later look at it finds. */
+static gboolean unfinished_run(char **arguments, GError **error)
+{
+	g_autoptr(Luks) made = luks_create(arguments[0], error);
+	g_autoptr(Luks) luks = made != NULL ? luks_open(arguments[0], error) : NULL;
+
+	if (luks == NULL)
+		return FALSE;
+	printf("%d", luks_is_unfinished(luks));
+	if (!luks_finish(luks, error))
+		return FALSE;
+	printf("%d\n", luks_is_unfinished(luks));
+	return TRUE;
+}
+
+/* enroll TCTI VOLUME PEM KEY [RECOVERY [PIN]] */
+static gboolean enroll_run(char **arguments, GError **error)
+{
+	g_autoptr(Tpm) tpm = tpm_open(arguments[0], error);
+	g_autoptr(GBytes) pem = file_read(arguments[2]);
+	g_autoptr(Secret) key = secret_of(arguments[3]);
+	g_autoptr(Secret) recovery_key = optional(arguments[4]);
+	g_autoptr(Secret) pin = arguments[4] != NULL ? optional(arguments[5]) : NULL;
+	const struct varcrypt_enroll ask = {
+		.volume = arguments[1],
+		.tpm = tpm,
+		.public_key = pem,
+		.key = key,
+		.recovery_key = recovery_key,
+		.pin = pin,
+	};
+
+	return tpm != NULL && varcrypt_enroll(&ask, error);
+}
+
+/* unlock TCTI VOLUME PCRSIG [PIN] */
+static gboolean unlock_run(char **arguments, GError **error)
+{
+	g_autoptr(Tpm) tpm = tpm_open(arguments[0], error);
+	g_autoptr(Luks) luks = tpm != NULL ? luks_open(arguments[1], error) : NULL;
+	g_autoptr(GBytes) pcrsig = file_read(arguments[2]);
+	g_autoptr(Secret) pin = optional(arguments[3]);
+	g_autoptr(Secret) volume_key = luks != NULL ? varcrypt_unlock(luks, tpm, pcrsig, pin, error)
+						    : NULL;
+
+	if (volume_key == NULL)
+		return FALSE;
+	key_print(volume_key);
+	return TRUE;
+}
+
+/* typed VOLUME KEY */
+static gboolean typed_run(char **arguments, GError **error)
+{
+	g_autoptr(Luks) luks = luks_open(arguments[0], error);
+	g_autoptr(Secret) typed = secret_of(arguments[1]);
+	g_autoptr(Secret) volume_key = luks != NULL ? varcrypt_unlock_typed(luks, typed, error)
+						    : NULL;
+
+	if (volume_key == NULL)
+		return FALSE;
+	key_print(volume_key);
+	return TRUE;
+}
+
+/* status TCTI|- VOLUME UKI */
+static gboolean status_run(char **arguments, GError **error)
+{
+	g_autoptr(Tpm) tpm = strcmp(arguments[0], "-") != 0 ? tpm_open(arguments[0], error) : NULL;
+	g_autoptr(GBytes) uki = file_read(arguments[2]);
+	struct varcrypt_status status;
+
+	varcrypt_status_get(arguments[1], tpm, uki, NULL, &status);
+	printf("%s%s%s%s%s%s%s%s\n", status.has_tpm ? " tpm" : "",
+	       status.encrypted ? " encrypted" : "", status.recovery_key ? " recovery" : "",
+	       status.enrolled ? " enrolled" : "", status.pin ? " pin" : "",
+	       status.bound ? " bound" : "", status.unlocks ? " unlocks " : " ",
+	       faulttext_find(status.why)->name);
+	varcrypt_status_clear(&status);
+	return TRUE;
+}
+
+/* bound TCTI PEM */
+static gboolean bound_run(char **arguments, GError **error)
+{
+	g_autoptr(Tpm) tpm = tpm_open(arguments[0], error);
+	g_autoptr(GBytes) pem = file_read(arguments[1]);
+	uint8_t value[TPMBIND_SIZE];
+	struct signkey_public key;
+	gboolean there;
+
+	if (tpm == NULL || !key_read(pem, &key, error) ||
+	    !tpmbind_read(tpm, &key, &there, value, error))
+		return FALSE;
+	if (there)
+		hex_print("bound", value, sizeof value);
+	else
+		puts("not bound");
+	return TRUE;
+}
+
+/* bind TCTI PEM PCRSIG TEXT */
+static gboolean bind_run(char **arguments, GError **error)
+{
+	g_autoptr(Tpm) tpm = tpm_open(arguments[0], error);
+	g_autoptr(GBytes) pem = file_read(arguments[1]);
+	g_autoptr(GBytes) pcrsig = file_read(arguments[2]);
+	uint8_t value[TPMBIND_SIZE] = { 0 };
+	struct signkey_public key;
+	const struct tpmseal_keys keys = { &key, pcrsig, NULL };
+
+	g_strlcpy((char *)value, arguments[3], sizeof value);
+	return tpm != NULL && key_read(pem, &key, error) && tpmbind_write(tpm, &keys, value, error);
+}
+
 struct command {
 	const char *name;
 	gboolean (*run)(char **arguments, GError **error);
 };
 
 static const struct command COMMANDS[] = {
-	{ "name", name_run },
-	{ "seal", seal_run },
-	{ "open", open_run },
-	{ "extend", extend_run },
+	{ "name", name_run },     { "seal", seal_run },
+	{ "open", open_run },     { "extend", extend_run },
+	{ "create", create_run }, { "enroll", enroll_run },
+	{ "unlock", unlock_run }, { "typed", typed_run },
+	{ "status", status_run }, { "unfinished", unfinished_run },
+	{ "bound", bound_run },   { "bind", bind_run },
 };
 
 int main(int argc, char **argv)

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#include "varcrypt.h"
+
+#include <string.h>
+
+#include "crypto.h"
+#include "failure.h"
+#include "recoverykey.h"
+
+const char VARCRYPT_PHASE[] = "enter-initrd";
+const char VARCRYPT_NAME[] = "var";
+
+static gboolean key_decode(GBytes *pem, struct signkey_public *ret_key, GError **error)
+{
+	return signkey_public_decode(g_bytes_get_data(pem, NULL), g_bytes_get_size(pem), ret_key,
+				     error);
+}
+
+struct secret *varcrypt_unlock_typed(struct luks *luks, const struct secret *typed, GError **error)
+{
+	g_autoptr(Secret) recovery_key = recoverykey_normalize(typed);
+
+	return luks_unlock(luks, recovery_key != NULL ? recovery_key : typed, LUKS_KEYSLOT_ANY,
+			   error);
+}
+
+static gboolean recovery_ensure(struct luks *luks, const struct secret *volume_key,
+				const struct secret *given, GError **error)
+{
+	g_autoptr(Secret) recovery_key = NULL;
+
+	if (given == NULL)
+		return luks_has_recovery(luks) ||
+		       failure_set(error, FAULT_RECOVERY_MISSING,
+				   "the volume has no recovery key, and none was given");
+	recovery_key = recoverykey_normalize(given);
+	if (recovery_key == NULL)
+		return failure_set(error, FAULT_RECOVERY_FORM, "what was given is no recovery key");
+	return luks_recovery_add(luks, volume_key, recovery_key, error);
+}
+
+/* What the header has now, read anew from the medium, is what the next boot will find. */
+static gboolean enrolled_check(const struct varcrypt_enroll *ask, const struct signkey_public *key,
+			       unsigned number, GError **error)
+{
+	g_autoptr(Luks) luks = luks_open(ask->volume, error);
+	struct tpmtoken token;
+	gboolean done;
+
+	if (luks == NULL || !luks_tpm_token(luks, number, &token, error))
+		return FALSE;
+	done = tpmseal_check(ask->tpm, &token.seal, key, error);
+	tpmtoken_clear(&token);
+	return done;
+}
+
+/* The new token's number. */
+static gboolean token_add(struct luks *luks, const struct varcrypt_enroll *ask,
+			  const struct signkey_public *key, const struct secret *volume_key,
+			  unsigned *ret_number, GError **error)
+{
+	struct tpmtoken token = { .public_key = g_bytes_ref(ask->public_key) };
+	g_autoptr(Secret) secret = NULL;
+	g_autoptr(Secret) passphrase = NULL;
+	gboolean done = tpmseal_new(ask->tpm, key, ask->pin, &token.seal, &secret, error);
+
+	if (done) {
+		passphrase = secret_base64(secret);
+		done = luks_tpm_add(luks, volume_key, passphrase, &token, ret_number, error);
+	}
+	tpmtoken_clear(&token);
+	return done;
+}
+
+gboolean varcrypt_enroll(const struct varcrypt_enroll *ask, GError **error)
+{
+	g_autoptr(Luks) luks = NULL;
+	g_autoptr(Secret) volume_key = NULL;
+	struct signkey_public key;
+	unsigned number;
+
+	if (!key_decode(ask->public_key, &key, error))
+		return FALSE;
+	luks = luks_open(ask->volume, error);
+	if (luks == NULL)
+		return FALSE;
+	volume_key = varcrypt_unlock_typed(luks, ask->key, error);
+	return volume_key != NULL && recovery_ensure(luks, volume_key, ask->recovery_key, error) &&
+	       token_add(luks, ask, &key, volume_key, &number, error) &&
+	       enrolled_check(ask, &key, number, error) && luks_tpm_keep(luks, number, error);
+}
+
+static struct secret *token_unlock(struct luks *luks, struct tpm *tpm, GBytes *pcrsig,
+				   const struct tpmtoken *token, const struct secret *pin,
+				   GError **error)
+{
+	struct signkey_public key;
+	const struct tpmseal_keys keys = { &key, pcrsig, pin };
+	g_autoptr(Secret) secret = NULL;
+	g_autoptr(Secret) passphrase = NULL;
+
+	if (!key_decode(token->public_key, &key, error))
+		return NULL;
+	secret = tpmseal_open(tpm, &token->seal, &keys, error);
+	if (secret == NULL)
+		return NULL;
+	passphrase = secret_base64(secret);
+	return luks_unlock(luks, passphrase, token->keyslot, error);
+}
+
+struct secret *varcrypt_unlock(struct luks *luks, struct tpm *tpm, GBytes *pcrsig,
+			       const struct secret *pin, GError **error)
+{
+	unsigned numbers[LUKS_TOKENS_MAX];
+	const unsigned count = luks_tpm_tokens(luks, numbers);
+	g_autoptr(GError) why = NULL;
+
+	failure_set(&why, FAULT_TOKEN_MISSING, "the volume has no TPM token");
+	for (unsigned i = 0; i < count; i++) {
+		struct tpmtoken token;
+		struct secret *volume_key;
+
+		g_clear_error(&why);
+		if (!luks_tpm_token(luks, numbers[i], &token, &why))
+			continue;
+		volume_key = token_unlock(luks, tpm, pcrsig, &token, pin, &why);
+		tpmtoken_clear(&token);
+		if (volume_key != NULL)
+			return volume_key;
+	}
+	g_propagate_error(error, g_steal_pointer(&why));
+	return NULL;
+}
+
+void varcrypt_status_clear(struct varcrypt_status *status)
+{
+	g_clear_pointer(&status->key_print, g_free);
+	g_clear_pointer(&status->reason, g_free);
+}
+
+/* What the next boot would do, step by step, as far as that can be told without its PCRs. */
+static gboolean token_check(const struct tpmtoken *token, struct tpm *tpm, GBytes *uki,
+			    struct varcrypt_status *status, GError **error)
+{
+	gboolean there;
+	uint8_t value[TPMBIND_SIZE];
+	struct signkey_public key;
+
+	status->pin = token->seal.pin;
+	if (!key_decode(token->public_key, &key, error))
+		return FALSE;
+	status->key_print = crypto_hex(key.print, sizeof key.print);
+	if (tpm == NULL)
+		return failure_set(error, FAULT_TPM_OPEN, "this machine has no TPM 2");
+	if (!tpmseal_check(tpm, &token->seal, &key, error))
+		return FALSE;
+	/* That it cannot be told makes it no better than not bound. */
+	status->bound = tpmbind_read(tpm, &key, &there, value, NULL) && there;
+	return uki != NULL && sealpolicy_uki_fits(uki, &key, VARCRYPT_PHASE, error);
+}
+
+static gboolean volume_check(const char *volume, struct tpm *tpm, GBytes *uki,
+			     struct varcrypt_status *status, GError **error)
+{
+	g_autoptr(Luks) luks = luks_open(volume, error);
+	unsigned numbers[LUKS_TOKENS_MAX];
+	struct tpmtoken token;
+	gboolean done;
+
+	if (luks == NULL)
+		return FALSE;
+	status->encrypted = TRUE;
+	status->recovery_key = luks_has_recovery(luks);
+	if (luks_tpm_tokens(luks, numbers) == 0)
+		return failure_set(error, FAULT_TOKEN_MISSING, "the volume has no TPM token");
+	status->enrolled = TRUE;
+	if (!luks_tpm_token(luks, numbers[0], &token, error))
+		return FALSE;
+	done = token_check(&token, tpm, uki, status, error);
+	tpmtoken_clear(&token);
+	return done;
+}
+
+void varcrypt_status_get(const char *volume, struct tpm *tpm, GBytes *uki, const GError *why_no_uki,
+			 struct varcrypt_status *ret_status)
+{
+	struct varcrypt_status status = { .has_tpm = tpm != NULL };
+	g_autoptr(GError) why = NULL;
+
+	status.unlocks = volume_check(volume, tpm, uki, &status, &why);
+	if (!status.unlocks) {
+		const GError *cause = why != NULL ? why : why_no_uki;
+
+		status.why = failure_code(cause);
+		status.reason = g_strdup(cause->message);
+	}
+	*ret_status = status;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* The encrypted var: how its keys are enrolled, what state they are in, and how a boot unlocks it.
+ *
+ * Enrolling goes in an order in which each step may be the last one: a recovery key, a new key of
+ * the TPM, a try of both, and only then the old keys of TPMs are taken away. */
+
+#include <glib.h>
+
+#include "fault.h"
+#include "luks.h"
+#include "tpmbind.h"
+
+/* In which phase of a boot its secrets can be used (pcrpolicy.h). */
+extern const char VARCRYPT_PHASE[];
+/* As which it appears in /dev/mapper, and in what is measured of it. */
+extern const char VARCRYPT_NAME[];
+
+struct varcrypt_enroll {    /* all is borrowed */
+	const char *volume; /* a partition or a file */
+	struct tpm *tpm;
+	GBytes *public_key;       /* PEM, of the PCR signatures: .pcrpkey of a verified UKI */
+	const struct secret *key; /* a passphrase or recovery key that opens it */
+	const struct secret *recovery_key; /* a new one to add, NULL: there must be one */
+	const struct secret *pin;          /* NULL: none */
+};
+/* FAULT_LUKS_, FAULT_SEAL_, FAULT_TPM_COMMAND; FAULT_RECOVERY_MISSING: none was given, and there is
+ * none; FAULT_RECOVERY_FORM: it is no such key (recoverykey.h). */
+gboolean varcrypt_enroll(const struct varcrypt_enroll *ask, GError **error);
+
+/* The volume key by a passphrase or recovery key as somebody typed it. FAULT_LUKS_KEY. */
+struct secret *varcrypt_unlock_typed(struct luks *luks, const struct secret *typed, GError **error);
+/* The volume key by the TPM: the first of the volume's tokens that opens. `pin` may be NULL. The
+ * last one's fault; FAULT_TOKEN_MISSING: there is none. */
+struct secret *varcrypt_unlock(struct luks *luks, struct tpm *tpm, GBytes *pcrsig,
+			       const struct secret *pin, GError **error);
+
+struct varcrypt_status {
+	gboolean has_tpm;
+	gboolean encrypted;    /* it has a LUKS2 header that passes */
+	gboolean recovery_key; /* it has a keyslot for one */
+	gboolean enrolled;     /* it has a token of a TPM */
+	gboolean pin;
+	gboolean bound;   /* the TPM knows which volume it is */
+	gboolean unlocks; /* the next boot of the UKI would unlock it, apart from a PIN */
+	char *key_print;  /* hex, of the PCR signatures' key; NULL if not enrolled */
+	fault why;        /* why `unlocks` is FALSE */
+	char *reason;     /* the same as a sentence; NULL */
+};
+void varcrypt_status_clear(struct varcrypt_status *status);
+
+/* Never fails: what is wrong is in it. `tpm` may be NULL; `uki` is the one that would boot, NULL
+ * with `why_no_uki` set: it cannot be told. */
+void varcrypt_status_get(const char *volume, struct tpm *tpm, GBytes *uki, const GError *why_no_uki,
+			 struct varcrypt_status *ret_status);
