@@ -9,6 +9,7 @@
 #include "failure.h"
 #include "publish.h"
 #include "source.h"
+#include "tpm_methods.h"
 #include "work.h"
 
 enum { MANAGER_REASON_MAX = 256, MANAGER_URL_MAX = 2048 };
@@ -477,4 +478,5 @@ void manager_connect(BusManager *manager, struct server *server)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(HANDLERS); i++)
 		g_signal_connect(manager, HANDLERS[i].signal, HANDLERS[i].call, server);
+	tpm_methods_connect(manager, server);
 }

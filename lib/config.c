@@ -44,6 +44,7 @@ static const struct key KEYS[] = {
 	{ "paths", "eventlog", KEY_PATH, offsetof(struct config, eventlog),
 	  "/sys/kernel/security/tpm0/binary_bios_measurements", 0, 0 },
 	{ "tpm", "tcti", KEY_TEXT, offsetof(struct config, tcti), NULL, 0, 0 },
+	{ "tpm", "volume", KEY_PATH, offsetof(struct config, volume), NULL, 0, 0 },
 	{ "health", "folders", KEY_PATHS, offsetof(struct config, health_dirs), HEALTH_FOLDERS, 0,
 	  0 },
 	{ "boot", "tries", KEY_NUMBER, offsetof(struct config, tries), "3", 1, SLOT_TRIES_MAX },
@@ -215,6 +216,7 @@ void config_free(struct config *config)
 	g_free(config->efivars_dir);
 	g_free(config->eventlog);
 	g_free(config->tcti);
+	g_free(config->volume);
 	g_strfreev(config->health_dirs);
 	g_free(config->proxy);
 	g_free(config->ca_file);

@@ -16,6 +16,7 @@ struct config {
 	char *eventlog;            /* [paths] eventlog=, the firmware's, default
 				    * /sys/kernel/security/tpm0/binary_bios_measurements */
 	char *tcti;                /* [tpm] tcti=, NULL: the kernel's resource manager */
+	char *volume;              /* [tpm] volume=, NULL: the partition var of the disk */
 	char **health_dirs;        /* [health] folders=, default /usr/lib/azupdate/health.d;
 				 * /etc/azupdate/health.d;/run/azupdate/health.d */
 	unsigned tries;            /* [boot] tries=, 1..7, default 3 */

@@ -8,6 +8,9 @@
 #include "failure.h"
 #include "parts.h"
 
+/* Of the Discoverable Partitions Specification, as parts.h says. */
+static const char PARTS_TYPE_VAR[] = "4d21b016-b534-45c2-a9fb-5c16e091fd2d";
+
 typedef struct blkid_struct_probe BlkidProbe;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlkidProbe, blkid_free_probe)
 
@@ -68,6 +71,21 @@ static gboolean partition_match(const struct layout *layout, blkid_partition par
 	return TRUE;
 }
 
+static gboolean parts_find(const struct layout *layout, blkid_partlist list,
+			   const struct wanted *wanted, unsigned count, GError **error)
+{
+	for (int i = 0; i < blkid_partlist_numof_partitions(list); i++)
+		if (!partition_match(layout, blkid_partlist_get_partition(list, i), wanted, count,
+				     error))
+			return FALSE;
+	for (unsigned i = 0; i < count; i++)
+		if (wanted[i].part->path == NULL)
+			return failure_set(error, FAULT_PART_MISSING,
+					   "%s has no partition labelled %s of type %s",
+					   layout->disk, wanted[i].label, wanted[i].type);
+	return TRUE;
+}
+
 static gboolean layout_read(struct layout *layout, blkid_partlist list, GError **error)
 {
 	const struct wanted wanted[] = {
@@ -78,26 +96,15 @@ static gboolean layout_read(struct layout *layout, blkid_partlist list, GError *
 		{ PARTS_LABEL_ROOT[SLOT_B], PARTS_TYPE_ROOT, &layout->root[SLOT_B] },
 	};
 
-	for (int i = 0; i < blkid_partlist_numof_partitions(list); i++)
-		if (!partition_match(layout, blkid_partlist_get_partition(list, i), wanted,
-				     G_N_ELEMENTS(wanted), error))
-			return FALSE;
-	for (unsigned i = 0; i < G_N_ELEMENTS(wanted); i++)
-		if (wanted[i].part->path == NULL)
-			return failure_set(error, FAULT_PART_MISSING,
-					   "%s has no partition labelled %s of type %s",
-					   layout->disk, wanted[i].label, wanted[i].type);
-	return TRUE;
+	return parts_find(layout, list, wanted, G_N_ELEMENTS(wanted), error);
 }
 
-struct layout *layout_find(const char *disk, GError **error)
+/* Borrowed from the probe. */
+static blkid_partlist table_read(BlkidProbe *probe, const char *disk, GError **error)
 {
-	g_autoptr(Layout) layout = g_new0(struct layout, 1);
-	g_autoptr(BlkidProbe) probe = blkid_new_probe_from_filename(disk);
 	blkid_partlist list;
 	blkid_parttable table;
 
-	layout->disk = g_strdup(disk);
 	if (probe == NULL) {
 		failure_set(error, FAULT_DISK_OPEN, "cannot open the disk %s", disk);
 		return NULL;
@@ -106,13 +113,38 @@ struct layout *layout_find(const char *disk, GError **error)
 	blkid_probe_set_partitions_flags(probe, BLKID_PARTS_ENTRY_DETAILS);
 	list = blkid_probe_get_partitions(probe);
 	table = list != NULL ? blkid_partlist_get_table(list) : NULL;
-	if (table == NULL || strcmp(blkid_parttable_get_type(table), "gpt") != 0) {
-		failure_set(error, FAULT_PART_TABLE, "%s has no GPT", disk);
-		return NULL;
-	}
-	if (!layout_read(layout, list, error))
+	if (table != NULL && strcmp(blkid_parttable_get_type(table), "gpt") == 0)
+		return list;
+	failure_set(error, FAULT_PART_TABLE, "%s has no GPT", disk);
+	return NULL;
+}
+
+struct layout *layout_find(const char *disk, GError **error)
+{
+	g_autoptr(Layout) layout = g_new0(struct layout, 1);
+	g_autoptr(BlkidProbe) probe = blkid_new_probe_from_filename(disk);
+	blkid_partlist list = table_read(probe, disk, error);
+
+	layout->disk = g_strdup(disk);
+	if (list == NULL || !layout_read(layout, list, error))
 		return NULL;
 	return g_steal_pointer(&layout);
+}
+
+gboolean layout_find_var(const char *disk, struct layout_part *ret_part, GError **error)
+{
+	const struct layout layout = { .disk = (char *)disk };
+	g_autoptr(BlkidProbe) probe = blkid_new_probe_from_filename(disk);
+	blkid_partlist list = table_read(probe, disk, error);
+	struct layout_part part = { .path = NULL };
+	const struct wanted wanted[] = { { PARTS_LABEL_VAR, PARTS_TYPE_VAR, &part } };
+
+	if (list == NULL || !parts_find(&layout, list, wanted, 1, error)) {
+		g_free(part.path);
+		return FALSE;
+	}
+	*ret_part = part;
+	return TRUE;
 }
 
 struct disk *layout_open(const struct layout_part *part, enum disk_mode mode, GError **error)

@@ -25,6 +25,9 @@ typedef struct layout Layout; /* for g_autoptr() only */
 
 /* `disk` is a whole-disk device or a file. FAULT_PART_TABLE, _MISSING, _TWICE say what is wrong. */
 struct layout *layout_find(const char *disk, GError **error);
+/* The partition for what survives updates, which not every disk needs. The caller frees its path.
+ * The same faults. */
+gboolean layout_find_var(const char *disk, struct layout_part *ret_part, GError **error);
 void layout_free(struct layout *layout);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Layout, layout_free)
 

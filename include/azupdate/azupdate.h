@@ -40,6 +40,7 @@
 #define AZUPDATE_SCHEMA_LINT "azupdate.lint/1" /* azbundle lint */
 #define AZUPDATE_SCHEMA_PROGRESS "azupdate.progress/1" /* --progress=json, before the job's own */
 #define AZUPDATE_SCHEMA_STATUS "azupdate.status/1"     /* status */
+#define AZUPDATE_SCHEMA_TPM "azupdate.tpm/1"           /* tpm status, tpm enroll */
 
 /* Exit statuses of azupdate. */
 enum azupdate_exit {

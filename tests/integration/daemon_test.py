@@ -313,7 +313,7 @@ ACTIONS = [["Manager.Activate", "a"], ["Manager.Rollback"], ["Manager.MarkGood",
            ["Manager.MarkBad", "a", "x"], ["Manager.RunHealth", "true"],
            ["Manager.InstallUrl", "http://localhost/", "{}"], ["Manager.Verify", "a", "{}"],
            ["Manager.RepairUrl", "a", "", "{}"], ["Manager.PlanUrl", "http://localhost/", "{}"],
-           ["Manager.Attest", "[byte 1]"]]
+           ["Manager.Attest", "[byte 1]"], ["Manager.TpmStatus"]]
 
 
 def test_stranger_may_look_only():
@@ -475,7 +475,7 @@ def test_usage():
         return done.returncode, done.stdout + done.stderr
 
     commands = re.findall(r"^  ([a-z-]+) ", run("--help")[1], re.M)
-    expect_equal(len(commands), 11, commands)
+    expect_equal(len(commands), 12, commands)
     for command in commands:
         status, text = run(command, "--help")
         expect(status == 0 and "Exit status: 0 done" in text, text)

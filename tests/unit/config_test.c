@@ -58,7 +58,7 @@ static void test_every_key(void)
 			      "[boot]\ntries=7\n"
 			      "[network]\nparallel=8\nrate=4294967295\nretry-time=0\n"
 			      "slow-rate=0\nslow-time=1\nproxy=none\nca=/ca\ncertificate=/c\n"
-			      "key=/x\n",
+			      "key=/x\n[tpm]\nvolume=/v\ntcti=device:/t\n",
 			      NULL);
 
 	expect(config != NULL);
@@ -74,6 +74,7 @@ static void test_every_key(void)
 	expect(config->parallel == 8 && config->rate_bytes_s == 4294967295);
 	expect(config->retry_time_s == 0 && config->slow_bytes_s == 0 && config->slow_time_s == 1);
 	expect(strcmp(config->proxy, "none") == 0 && strcmp(config->ca_file, "/ca") == 0);
+	expect(strcmp(config->volume, "/v") == 0 && strcmp(config->tcti, "device:/t") == 0);
 	expect(strcmp(config->certificate, "/c") == 0 && strcmp(config->key, "/x") == 0);
 }
 

@@ -38,6 +38,7 @@ extern const struct command COMMAND_ATTEST;
 extern const struct command COMMAND_ACTIVATE, COMMAND_CANCEL, COMMAND_HEALTH, COMMAND_INSTALL,
 	COMMAND_MARK_BAD, COMMAND_MARK_GOOD, COMMAND_REPAIR, COMMAND_ROLLBACK, COMMAND_STATUS,
 	COMMAND_VERIFY;
+extern const struct command COMMAND_TPM;
 
 /* Reads options (a table of GOption, or NULL) and leaves up to `operands_max` operands in argv,
  * from argv[1] on. FAULT_ARGUMENT. --help ends the program. */

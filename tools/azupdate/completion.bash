@@ -5,7 +5,7 @@ _azupdate() {
 
 	if [ "$COMP_CWORD" -eq 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W 'status install activate rollback verify repair health
-			mark-good mark-bad cancel attest --help --version' -- "$word")
+			mark-good mark-bad cancel tpm attest --help --version' -- "$word")
 		return
 	fi
 	case "$command:$word" in
@@ -13,10 +13,12 @@ _azupdate() {
 	verify:-*)   mapfile -t COMPREPLY < <(compgen -W '--all --progress= --json --help' -- "$word") ;;
 	repair:-*)   mapfile -t COMPREPLY < <(compgen -W '--progress= --json --help' -- "$word") ;;
 	health:-*)   mapfile -t COMPREPLY < <(compgen -W '--act --progress= --json --help' -- "$word") ;;
+	tpm:-*)      mapfile -t COMPREPLY < <(compgen -W '--pin --pin-file= --recovery-key-file= --json --help' -- "$word") ;;
 	mark-bad:-*) mapfile -t COMPREPLY < <(compgen -W '--reason --json --help' -- "$word") ;;
 	attest:-*)   mapfile -t COMPREPLY < <(compgen -W '--nonce= --output= --json --help' -- "$word") ;;
 	*:-*)        mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$word") ;;
 	install:*)   mapfile -t COMPREPLY < <(compgen -f -X '!*.azb' -- "$word"; compgen -d -- "$word") ;;
+	tpm:*)       mapfile -t COMPREPLY < <(compgen -W 'status enroll' -- "$word") ;;
 	health:*)    mapfile -t COMPREPLY < <(compgen -W 'run show' -- "$word") ;;
 	repair:*)    mapfile -t COMPREPLY < <(compgen -W 'a b' -- "$word"; compgen -f -X '!*.azb' -- "$word") ;;
 	activate:*|mark-good:*|mark-bad:*|verify:*) mapfile -t COMPREPLY < <(compgen -W 'a b' -- "$word") ;;

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Machine, TPM: the encrypted var of this computer, and which key its secrets are sealed to: that
+ * of the running release, taken out of its UKI, which is verified against the signed manifest. */
+
+#include "machine.h"
+#include "varcrypt.h"
+
+struct machine_tpm_status { /* free with _clear */
+	char *volume;       /* the partition, or what the configuration names */
+	struct varcrypt_status var;
+};
+void machine_tpm_status_clear(struct machine_tpm_status *status);
+
+/* FAULT_PART_MISSING, FAULT_PART_TWICE; what is wrong with the volume itself is in the status. */
+gboolean machine_tpm_status_get(struct machine *machine, struct machine_tpm_status *ret_status,
+				GError **error);
+
+struct machine_tpm_keys {                  /* borrowed */
+	const struct secret *key;          /* opens the volume now */
+	const struct secret *recovery_key; /* a new one, or NULL */
+	const struct secret *pin;          /* NULL: none */
+};
+/* As varcrypt_enroll(); FAULT_SEAL_RELEASE: the machine does not run a release whose UKI has PCR
+ * signatures. */
+gboolean machine_tpm_enroll(struct machine *machine, const struct machine_tpm_keys *keys,
+			    GError **error);
