@@ -5,6 +5,7 @@
 #include <libcryptsetup.h>
 #include <string.h>
 
+#include "disk.h"
 #include "failure.h"
 #include "luksheader.h"
 
@@ -78,6 +79,20 @@ static gboolean header_check(struct luks *luks, GError **error)
 	return luks_done(luks, crypt_dump_json(luks->device, &json, 0), FAULT_LUKS_HEADER,
 			 "read its LUKS2 header", error) &&
 	       luksheader_check(json, strlen(json), error);
+}
+
+gboolean luks_is_there(const char *path)
+{
+	static const char MAGIC[] = "LUKS\xba\xbe"; /* LUKS2 On-Disk Format Specification, 2.1 */
+	g_autoptr(Disk) disk = disk_open_file(path, DISK_READ_ONLY, 0, 0, NULL);
+	uint8_t start[sizeof MAGIC - 1];
+	g_autoptr(Luks) luks = NULL;
+
+	if (disk == NULL || !disk_read(disk, 0, start, sizeof start, NULL) ||
+	    memcmp(start, MAGIC, sizeof start) == 0)
+		return TRUE;
+	luks = luks_new(path, NULL);
+	return luks == NULL || crypt_load(luks->device, CRYPT_LUKS2, NULL) >= 0;
 }
 
 struct luks *luks_open(const char *path, GError **error)

@@ -13,6 +13,9 @@ enum { LUKS_KEYSLOT_ANY = 32, LUKS_TOKENS_MAX = 32 };
 struct luks;
 typedef struct luks Luks; /* for g_autoptr() only */
 
+/* FALSE only if there is certainly none: no LUKS magic at its beginning, and no second header. */
+gboolean luks_is_there(const char *path);
+
 /* A partition, or a file that holds a volume. Its header was checked (luksheader.h) once it is
  * open; the copy in memory is what is used from then on. FAULT_LUKS_ faults; FAULT_DISK_OPEN. */
 struct luks *luks_open(const char *path, GError **error);

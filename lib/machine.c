@@ -9,14 +9,10 @@
 #include "faulttext.h"
 #include "json.h"
 #include "machine_private.h"
+#include "machine_tpm.h"
 #include "pcr11.h"
 #include "recstore.h"
 #include "tpm.h"
-
-const char *machine_slot_name(unsigned slot)
-{
-	return slot == SLOT_A ? "a" : "b";
-}
 
 void machine_free(struct machine *machine)
 {
@@ -310,6 +306,7 @@ static gboolean slot_check_content(struct machine *machine, unsigned slot, GErro
 gboolean machine_activate(struct machine *machine, unsigned slot, GError **error)
 {
 	return slot_check_content(machine, slot, error) &&
+	       machine_tpm_prove(machine, slot, error) &&
 	       record_change(machine, slot_activate, slot, machine->config->tries, error);
 }
 

@@ -28,7 +28,10 @@ void machine_failed_note(struct machine *machine, const char *version, const cha
 gboolean machine_commit(struct machine *machine, struct bootrec *rec, unsigned slot,
 			GError **error);
 
-const char *machine_slot_name(unsigned slot);
+static inline const char *machine_slot_name(unsigned slot)
+{
+	return slot == SLOT_A ? "a" : "b";
+}
 
 /* The bundle that the options name. */
 struct source *machine_source_open(const struct machine *machine,

@@ -21,6 +21,10 @@ static char *volume_find(const struct machine *machine, GError **error)
 
 	if (machine->config->volume != NULL)
 		return g_strdup(machine->config->volume);
+	if (machine->layout->disk == NULL) {
+		failure_set(error, FAULT_PART_MISSING, "it is not known which disk var is on");
+		return NULL;
+	}
 	if (!layout_find_var(machine->layout->disk, &part, error))
 		return NULL;
 	if (part.offset == 0)
@@ -104,16 +108,11 @@ static GBytes *uki_read(const struct layout_part *part, const struct boothead *h
 	return g_bytes_new_take(g_steal_pointer(&padded), image->size_bytes);
 }
 
-static GBytes *uki_running(const struct machine *machine, GError **error)
+static GBytes *uki_verified(const struct machine *machine, unsigned slot, GError **error)
 {
-	const unsigned slot = machine->boot->running;
 	g_autoptr(Slotstore) store = NULL;
 	g_autoptr(Manifest) manifest = NULL;
 
-	if (slot >= SLOT_COUNT) {
-		failure_set(error, FAULT_SEAL_RELEASE, "the machine was not booted from a slot");
-		return NULL;
-	}
 	store = slotstore_read(&machine->layout->boot[slot], error);
 	if (store == NULL)
 		return NULL;
@@ -121,6 +120,41 @@ static GBytes *uki_running(const struct machine *machine, GError **error)
 	return manifest == NULL ? NULL
 				: uki_read(&machine->layout->boot[slot], &store->head,
 					   &manifest->uki, error);
+}
+
+static GBytes *uki_running(const struct machine *machine, GError **error)
+{
+	const unsigned slot = machine->boot->running;
+
+	if (slot < SLOT_COUNT)
+		return uki_verified(machine, slot, error);
+	failure_set(error, FAULT_SEAL_RELEASE, "the machine was not booted from a slot");
+	return NULL;
+}
+
+gboolean machine_tpm_prove(struct machine *machine, unsigned slot, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+	g_autofree char *volume = volume_find(machine, &why);
+	g_autoptr(Tpm) tpm = NULL;
+	g_autoptr(GBytes) uki = NULL;
+
+	if (volume == NULL && failure_code(why) == FAULT_PART_MISSING)
+		return TRUE; /* no var, nothing to be lost */
+	if (volume == NULL) {
+		g_propagate_error(error, g_steal_pointer(&why));
+		return FALSE;
+	}
+	if (!varcrypt_is_sealed(volume))
+		return TRUE;
+	uki = uki_verified(machine, slot, &why);
+	tpm = tpm_open(machine->config->tcti, NULL); /* the proof says that there is none */
+	if (uki != NULL && varcrypt_prove(volume, tpm, uki, &why))
+		return TRUE;
+	g_propagate_prefixed_error(error, g_steal_pointer(&why),
+				   "slot %s cannot be activated, since var would stay locked: ",
+				   machine_slot_name(slot));
+	return FALSE;
 }
 
 gboolean machine_tpm_status_get(struct machine *machine, struct machine_tpm_status *ret_status,

@@ -16,6 +16,10 @@ void machine_tpm_status_clear(struct machine_tpm_status *status);
 gboolean machine_tpm_status_get(struct machine *machine, struct machine_tpm_status *ret_status,
 				GError **error);
 
+/* Proof before the flip: TRUE if what is sealed on this machine could be used with the release in
+ * the slot, or nothing is sealed. As varcrypt_prove(); and what is wrong with the slot's UKI. */
+gboolean machine_tpm_prove(struct machine *machine, unsigned slot, GError **error);
+
 struct machine_tpm_keys {                  /* borrowed */
 	const struct secret *key;          /* opens the volume now */
 	const struct secret *recovery_key; /* a new one, or NULL */

@@ -132,6 +132,64 @@ struct secret *varcrypt_unlock(struct luks *luks, struct tpm *tpm, GBytes *pcrsi
 	return NULL;
 }
 
+static gboolean token_prove(const struct tpmtoken *token, struct tpm *tpm, GBytes *uki,
+			    GError **error)
+{
+	struct signkey_public key;
+
+	return key_decode(token->public_key, &key, error) &&
+	       tpmseal_check(tpm, &token->seal, &key, error) &&
+	       sealpolicy_uki_fits(uki, &key, VARCRYPT_PHASE, error);
+}
+
+static gboolean tokens_prove(struct luks *luks, struct tpm *tpm, GBytes *uki, GError **error)
+{
+	unsigned numbers[LUKS_TOKENS_MAX];
+	const unsigned count = luks_tpm_tokens(luks, numbers);
+	g_autoptr(GError) why = NULL;
+	gboolean proven = FALSE;
+
+	failure_set(&why, FAULT_TOKEN_MISSING, "the volume has no TPM token");
+	for (unsigned i = 0; i < count && !proven; i++) {
+		struct tpmtoken token;
+
+		g_clear_error(&why);
+		if (!luks_tpm_token(luks, numbers[i], &token, &why))
+			continue;
+		proven = token_prove(&token, tpm, uki, &why);
+		tpmtoken_clear(&token);
+	}
+	if (!proven)
+		g_propagate_error(error, g_steal_pointer(&why));
+	return proven;
+}
+
+gboolean varcrypt_is_sealed(const char *volume)
+{
+	g_autoptr(Luks) luks = NULL;
+	unsigned numbers[LUKS_TOKENS_MAX];
+
+	if (!luks_is_there(volume))
+		return FALSE;
+	luks = luks_open(volume, NULL);
+	return luks == NULL || luks_tpm_tokens(luks, numbers) > 0;
+}
+
+gboolean varcrypt_prove(const char *volume, struct tpm *tpm, GBytes *uki, GError **error)
+{
+	g_autoptr(Luks) luks = luks_open(volume, error);
+
+	if (luks == NULL)
+		return FALSE;
+	if (!luks_has_recovery(luks))
+		return failure_set(error, FAULT_RECOVERY_MISSING,
+				   "var has no recovery key: should its TPM fail, all is lost");
+	if (tpm == NULL)
+		return failure_set(error, FAULT_TPM_OPEN,
+				   "var is sealed to a TPM, and this machine has none now");
+	return tokens_prove(luks, tpm, uki, error);
+}
+
 void varcrypt_status_clear(struct varcrypt_status *status)
 {
 	g_clear_pointer(&status->key_print, g_free);

@@ -35,6 +35,17 @@ struct secret *varcrypt_unlock_typed(struct luks *luks, const struct secret *typ
 struct secret *varcrypt_unlock(struct luks *luks, struct tpm *tpm, GBytes *pcrsig,
 			       const struct secret *pin, GError **error);
 
+/* FALSE only if nothing of the file or partition is sealed to a TPM: it is no LUKS volume, or has no
+ * token of one. */
+gboolean varcrypt_is_sealed(const char *volume);
+
+/* Proof, before a release is to boot, that the secrets of var could be used with its UKI: this TPM
+ * holds the secret of one of the volume's tokens, under the policy of that token's key, and the
+ * UKI has a good signature by that key; and that there is a recovery key, should the TPM fail.
+ * `tpm` may be NULL. FAULT_RECOVERY_MISSING, FAULT_TPM_OPEN, that of the header, or the last
+ * token's. */
+gboolean varcrypt_prove(const char *volume, struct tpm *tpm, GBytes *uki, GError **error);
+
 struct varcrypt_status {
 	gboolean has_tpm;
 	gboolean encrypted;    /* it has a LUKS2 header that passes */

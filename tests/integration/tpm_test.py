@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """azupdate tpm, azupdated and a software TPM: a machine whose disk and whose encrypted var are files.
 tpm_test.py DRIVER."""
+import json
 import os
 import pathlib
 import pty
@@ -52,8 +53,26 @@ class Maker:
         self.make("signed", "--pcr-key=keys/pcr.key")
         self.make("plain")
 
+        for key in ("next", "stranger"):
+            self.run("keys", key)
+        self.release("same", "--pcr-key=keys/pcr.key")
+        self.release("stranger", "--pcr-key=stranger/pcr.key")
+        self.release("both", "--pcr-key=next/pcr.key", "--pcr-key=keys/pcr.key")
+        self.release("next", "--pcr-key=next/pcr.key")
+        self.release("late", "--pcr-key=keys/pcr.key", "--pcr-phases=enter-initrd:leave-initrd")
+        self.release("unsigned")
+
     def run(self, *words):
         run(rig.program("AZBUNDLE"), *words, cwd=self.folder)
+
+    def release(self, name, *more):
+        """A bundle of version 2.0."""
+        root = self.folder / "root2"
+        root.write_bytes(random.Random(4).randbytes(1 << 20))
+        self.run("uki", f"--stub={STUB}", "--linux=linux", "--initrd=initrd", "--uname=6.1",
+                 "--os-release=os-release", f"--root={root}", "--product=shop", "-o", f"{name}.efi", *more)
+        self.run("build", "--product=shop", "--version=2.0", f"--root={root}", "--level=1", f"--uki={name}.efi",
+                 "--key=keys/release.key", "--cert=keys/release.crt", "-o", f"{name}.azb")
 
     def make(self, name, *more):
         self.run("uki", f"--stub={STUB}", "--linux=linux", "--initrd=initrd", "--uname=6.1",
@@ -82,6 +101,14 @@ class Machine(Rig):
         self.key.write_text("passphrase\n")
         run("cryptsetup", "luksFormat", "-q", "--type", "luks2", "--cipher", "aes-xts-plain64", "--key-size",
             "512", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", self.volume, input="passphrase")
+
+    def use(self, tpm):
+        """The disk is in another machine now."""
+        self.stop()
+        configuration = self.folder / "azupdate.conf"
+        configuration.write_text(configuration.read_text().replace(self.tpm.tcti, tpm.tcti))
+        self.tpm = tpm
+        self.start()
 
     def section(self, name):
         run("objcopy", "-O", "binary", f"--only-section=.{name}", MAKER.folder / "signed.efi",
@@ -217,6 +244,61 @@ def test_rotten_uki(machine):
         disk.write(b"A" if content[at + 40:at + 41] != b"A" else b"B")
     failed = machine.enroll(status=1)[-1]
     expect_equal(failed["name"], "CONVERGE_READBACK")
+
+
+def activated(machine, name, fault=None):
+    """Version 2.0 as made by that name is installed: it is the next boot, or staged only, and why."""
+    record = machine.json("status")
+    said = machine.json_lines("install", "--json", "--force", str(MAKER.folder / f"{name}.azb"),
+                              status=1 if fault else 0)[-1]
+    status = machine.json("status")
+    slot = status["slots"][1]
+    if fault is None:
+        expect_equal((status["next"], slot["state"], slot["version"]), ("b", "trial", "2.0"), name)
+        return
+    expect(fault in json.dumps(said), f"{name}: {said}")
+    expect_equal((status["next"], slot["state"]), (record["running"], "staged"), name)
+    refused = machine.json("activate", "b", status=1)
+    expect_equal(refused["name"], fault, name)
+    expect("var would stay locked" in refused["message"], refused)
+
+
+@machine_of
+def test_proof(machine):
+    """What could not unlock var does not become the next boot; before anything is sealed, all may."""
+    for name in ("unsigned", "stranger"):
+        activated(machine, name)
+    machine.enroll()
+    activated(machine, "same")
+    activated(machine, "both")
+    activated(machine, "stranger", "SEAL_STATE")
+    activated(machine, "next", "SEAL_STATE")
+    activated(machine, "late", "SEAL_STATE")
+    activated(machine, "unsigned", "PE_SECTION")
+    activated(machine, "same")
+
+
+@machine_of
+def test_proof_by_the_tpm(machine):
+    """The TPM that is there now must hold the secret, and losing it must not lose var."""
+    machine.enroll()
+    head = luksedit.read(machine.volume)
+    tokens = dict(head["tokens"])
+    head["tokens"] = {number: token for number, token in tokens.items() if token["type"] != "systemd-recovery"}
+    luksedit.write(machine.volume, head)
+    activated(machine, "same", "RECOVERY_MISSING")
+    head["tokens"] = tokens
+    luksedit.write(machine.volume, head)
+    own = machine.tpm
+    own.stop()
+    own.socket.unlink(missing_ok=True)
+    activated(machine, "same", "TPM_OPEN")
+    with tempfile.TemporaryDirectory(prefix="azupdate-") as folder, Tpm(folder) as other:
+        machine.use(other)
+        activated(machine, "same", "SEAL_OTHER_TPM")
+    own.start()
+    machine.use(own)
+    activated(machine, "same")
 
 
 def test_unsigned_release():
