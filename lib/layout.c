@@ -2,11 +2,15 @@
 #include "layout.h"
 
 #include <blkid.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "failure.h"
 #include "parts.h"
+
+enum { BLANK_SIZE = 1 << 20 };
 
 /* Of the Discoverable Partitions Specification, as parts.h says. */
 static const char PARTS_TYPE_VAR[] = "4d21b016-b534-45c2-a9fb-5c16e091fd2d";
@@ -144,6 +148,36 @@ gboolean layout_find_var(const char *disk, struct layout_part *ret_part, GError 
 		return FALSE;
 	}
 	*ret_part = part;
+	return TRUE;
+}
+
+static gboolean begin_is_zeros(int fd, gboolean *ret_zeros, const char *path, GError **error)
+{
+	g_autofree uint8_t *bytes = g_malloc0(BLANK_SIZE);
+	const ssize_t got = pread(fd, bytes, BLANK_SIZE, 0);
+
+	if (got < 0)
+		return failure_set(error, FAULT_DISK_READ, "cannot read %s: %s", path,
+				   g_strerror(errno));
+	*ret_zeros = TRUE;
+	for (ssize_t i = 0; i < got; i++)
+		*ret_zeros = *ret_zeros && bytes[i] == 0;
+	return TRUE;
+}
+
+gboolean layout_is_blank(const char *path, gboolean *ret_blank, GError **error)
+{
+	g_autoptr(BlkidProbe) probe = blkid_new_probe_from_filename(path);
+	gboolean zeros;
+
+	if (probe == NULL)
+		return failure_set(error, FAULT_DISK_OPEN, "cannot open %s", path);
+	if (!begin_is_zeros(blkid_probe_get_fd(probe), &zeros, path, error))
+		return FALSE;
+	blkid_probe_enable_superblocks(probe, 1);
+	blkid_probe_enable_partitions(probe, 1);
+	/* 1: nothing was found; what cannot be told for sure is not blank. */
+	*ret_blank = zeros && blkid_do_safeprobe(probe) == 1;
 	return TRUE;
 }
 

@@ -28,6 +28,9 @@ struct layout *layout_find(const char *disk, GError **error);
 /* The partition for what survives updates, which not every disk needs. The caller frees its path.
  * The same faults. */
 gboolean layout_find_var(const char *disk, struct layout_part *ret_part, GError **error);
+/* Whether a partition or file holds nothing: its first MiB is zeros, and libblkid knows nothing of
+ * what is on it. FAULT_DISK_OPEN, _READ. */
+gboolean layout_is_blank(const char *path, gboolean *ret_blank, GError **error);
 void layout_free(struct layout *layout);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Layout, layout_free)
 

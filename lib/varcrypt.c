@@ -56,13 +56,14 @@ static gboolean enrolled_check(const struct varcrypt_enroll *ask, const struct s
 
 /* The new token's number. */
 static gboolean token_add(struct luks *luks, const struct varcrypt_enroll *ask,
-			  const struct signkey_public *key, const struct secret *volume_key,
-			  unsigned *ret_number, GError **error)
+			  const struct secret *volume_key, unsigned *ret_number, GError **error)
 {
+	struct signkey_public key;
 	struct tpmtoken token = { .public_key = g_bytes_ref(ask->public_key) };
 	g_autoptr(Secret) secret = NULL;
 	g_autoptr(Secret) passphrase = NULL;
-	gboolean done = tpmseal_new(ask->tpm, key, ask->pin, &token.seal, &secret, error);
+	gboolean done = key_decode(ask->public_key, &key, error) &&
+			tpmseal_new(ask->tpm, &key, ask->pin, &token.seal, &secret, error);
 
 	if (done) {
 		passphrase = secret_base64(secret);
@@ -86,8 +87,40 @@ gboolean varcrypt_enroll(const struct varcrypt_enroll *ask, GError **error)
 		return FALSE;
 	volume_key = varcrypt_unlock_typed(luks, ask->key, error);
 	return volume_key != NULL && recovery_ensure(luks, volume_key, ask->recovery_key, error) &&
-	       token_add(luks, ask, &key, volume_key, &number, error) &&
+	       token_add(luks, ask, volume_key, &number, error) &&
 	       enrolled_check(ask, &key, number, error) && luks_tpm_keep(luks, number, error);
+}
+
+void varcrypt_new_clear(struct varcrypt_new *made)
+{
+	g_clear_pointer(&made->luks, luks_free);
+	g_clear_pointer(&made->volume_key, secret_free);
+	g_clear_pointer(&made->recovery_key, secret_free);
+}
+
+gboolean varcrypt_create(const char *volume, struct tpm *tpm, GBytes *public_key,
+			 struct varcrypt_new *ret_new, GError **error)
+{
+	const struct varcrypt_enroll ask = {
+		.volume = volume,
+		.tpm = tpm,
+		.public_key = public_key,
+	};
+	struct varcrypt_new made = { .luks = luks_create(volume, error) };
+	unsigned number;
+
+	if (made.luks != NULL)
+		made.volume_key = luks_new_key(made.luks, error);
+	if (made.volume_key != NULL)
+		made.recovery_key = recoverykey_new();
+	if (made.recovery_key == NULL ||
+	    !luks_recovery_add(made.luks, made.volume_key, made.recovery_key, error) ||
+	    !token_add(made.luks, &ask, made.volume_key, &number, error)) {
+		varcrypt_new_clear(&made);
+		return FALSE;
+	}
+	*ret_new = made;
+	return TRUE;
 }
 
 static struct secret *token_unlock(struct luks *luks, struct tpm *tpm, GBytes *pcrsig,

@@ -28,6 +28,17 @@ struct varcrypt_enroll {    /* all is borrowed */
  * none; FAULT_RECOVERY_FORM: it is no such key (recoverykey.h). */
 gboolean varcrypt_enroll(const struct varcrypt_enroll *ask, GError **error);
 
+/* A new volume; free with varcrypt_new_clear(). */
+struct varcrypt_new {
+	struct luks *luks; /* unfinished still: luks_finish() when it has what it should hold */
+	struct secret *volume_key;
+	struct secret *recovery_key;
+};
+void varcrypt_new_clear(struct varcrypt_new *made);
+/* Overwrites what is there. Recovery key and TPM open it. */
+gboolean varcrypt_create(const char *volume, struct tpm *tpm, GBytes *public_key,
+			 struct varcrypt_new *ret_new, GError **error);
+
 /* The volume key by a passphrase or recovery key as somebody typed it. FAULT_LUKS_KEY. */
 struct secret *varcrypt_unlock_typed(struct luks *luks, const struct secret *typed, GError **error);
 /* The volume key by the TPM: the first of the volume's tokens that opens. `pin` may be NULL. The

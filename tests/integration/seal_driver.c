@@ -9,7 +9,7 @@
 #include "failure.h"
 #include "faulttext.h"
 #include "recoverykey.h"
-#include "varcrypt.h"
+#include "varunlock.h"
 
 static GBytes *file_read(const char *path)
 {
@@ -259,6 +259,41 @@ static gboolean bind_run(char **arguments, GError **error)
 	return tpm != NULL && key_read(pem, &key, error) && tpmbind_write(tpm, &keys, value, error);
 }
 
+/* Answers of a test instead of a person's: recovery key and PIN, or none. */
+static struct secret *answer(enum varunlock_question question, gpointer user_data)
+{
+	char **answers = user_data;
+
+	return optional(answers[question == VARUNLOCK_RECOVERY_KEY ? 0 : 1]);
+}
+
+static void comment(const char *text, gpointer user_data)
+{
+	printf("# %s\n", text);
+}
+
+/* boot TCTI|- VOLUME PEM PCRSIG RECOVERY|- PIN|- [cut]: as azunlock, but for the kernel's part. */
+static gboolean boot_run(char **arguments, GError **error)
+{
+	const struct varunlock_console console = { answer, comment, arguments + 4 };
+	g_autoptr(Tpm) tpm = strcmp(arguments[0], "-") != 0 ? tpm_open(arguments[0], error) : NULL;
+	g_autoptr(GBytes) pem = file_read(arguments[2]);
+	g_autoptr(GBytes) pcrsig = file_read(arguments[3]);
+	const struct varunlock unlock = { arguments[1], tpm, pem, pcrsig, &console };
+	struct varunlock_result result;
+	gboolean done = TRUE;
+
+	if (!varunlock_run(&unlock, &result, error))
+		return FALSE;
+	key_print(result.volume_key);
+	if (result.recovery_key != NULL) {
+		printf("recovery %s\n", (char *)result.recovery_key->bytes);
+		done = arguments[6] != NULL || luks_finish(result.luks, error);
+	}
+	varunlock_result_clear(&result);
+	return done;
+}
+
 struct command {
 	const char *name;
 	gboolean (*run)(char **arguments, GError **error);
@@ -271,6 +306,7 @@ static const struct command COMMANDS[] = {
 	{ "unlock", unlock_run }, { "typed", typed_run },
 	{ "status", status_run }, { "unfinished", unfinished_run },
 	{ "bound", bound_run },   { "bind", bind_run },
+	{ "boot", boot_run },
 };
 
 int main(int argc, char **argv)

@@ -357,4 +357,138 @@ def test_no_room(folder):
         refused(said, "TPM_FULL")
 
 
+def lines(said):
+    """What came out, without what was told a person."""
+    return [line for line in said.splitlines() if not line.startswith("#")]
+
+
+class Booting(Volume):
+    """A var partition as the first boot finds it: zeros."""
+
+    def __init__(self, folder, tpm):
+        super().__init__(folder, tpm)
+        self.blank()
+
+    def blank(self):
+        os.truncate(self.path, 0)
+        os.truncate(self.path, SIZE)
+
+    def start(self, recovery="-", pin="-", *more, tcti=None):
+        """One boot of the release, as far as the kernel is not needed."""
+        self.boot(self.release, "enter-initrd")
+        return run(DRIVER, "boot", tcti or self.tpm.tcti, self.path, self.release.at("pcrpkey"),
+                   self.release.at("pcrsig"), recovery, pin, *more, ok=False).stdout
+
+    def create(self):
+        key, recovery = lines(self.start())
+        self.key, self.recovery = key.split()[1], recovery.split()[1]
+
+    def opened(self, *answers):
+        said = self.start(*answers)
+        expect(lines(said) == [f"key {self.key}"], said)
+
+    def stays_shut(self, fault, *answers, **options):
+        said = self.start(*answers, **options)
+        expect(lines(said)[-1].startswith(f"fault {fault}:"), said)
+        return said
+
+
+def test_boot_first(folder):
+    """A blank partition becomes a volume, bound to the TPM; each later boot opens it."""
+    with Tpm(folder) as tpm:
+        volume = Booting(folder, tpm)
+        volume.stays_shut("TPM_OPEN", tcti="-")
+        volume.create()
+        expect(volume.status() == "tpm encrypted recovery enrolled bound unlocks OK", volume.status())
+        volume.opened()
+        volume.opened()
+
+
+def test_boot_cut_off(folder):
+    """A first boot that was cut off before its volume was finished starts again."""
+    with Tpm(folder) as tpm:
+        volume = Booting(folder, tpm)
+        first = lines(volume.start("-", "-", "cut"))[0]
+        volume.create()
+        expect(first != f"key {volume.key}", "the unfinished volume was used")
+        volume.opened()
+
+
+def test_boot_foreign(folder):
+    """What is not blank is not touched."""
+    with Tpm(folder) as tpm:
+        volume = Booting(folder, tpm)
+        run("mkfs.ext4", "-q", "-F", volume.path)
+        before = volume.path.read_bytes()
+        volume.stays_shut("VAR_FOREIGN")
+        volume.blank()
+        with open(volume.path, "r+b") as file:
+            file.seek(1000000)
+            file.write(b"data")
+        volume.stays_shut("VAR_FOREIGN")
+        volume.path.write_bytes(before)
+        volume.stays_shut("VAR_FOREIGN")
+        expect(volume.path.read_bytes() == before, "it was written")
+
+
+def test_boot_swapped(folder):
+    """Another volume, sealed for this very TPM, is not trusted; with its recovery key it is bound,
+    and then the first one is not."""
+    with Tpm(folder) as tpm:
+        volume = Booting(folder, tpm)
+        volume.create()
+        good, key, recovery = folder / "good", volume.key, volume.recovery
+        shutil.copy(volume.path, good)
+        uuid = run("cryptsetup", "luksUUID", volume.path).stdout.strip()
+        run("cryptsetup", "luksFormat", "-q", "--type", "luks2", "--cipher", "aes-xts-plain64", "--key-size",
+            "512", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--uuid", uuid, volume.path,
+            input="evil")
+        volume.enroll(volume.recovery, key="evil")
+        evil = volume.typed("evil").split()[1]
+        expect(volume.unlock() == f"key {evil}\n", "the seal alone does not help here")
+        said = volume.stays_shut("VAR_LOCKED")
+        expect("not the one that the TPM remembers" in said and evil not in said, said)
+        volume.key = evil
+        volume.opened("evil")
+        volume.opened()
+        shutil.copy(good, volume.path)
+        volume.stays_shut("VAR_LOCKED")
+        volume.key = key
+        volume.opened(recovery)
+        volume.opened()
+
+
+def test_boot_not_bound(folder):
+    """An index that was removed makes one ask; then it is bound anew."""
+    with Tpm(folder) as tpm:
+        volume = Booting(folder, tpm)
+        volume.create()
+        tpm.tool("tpm2_nvundefine", "-C", "o", "0x0180415a")
+        volume.stays_shut("VAR_LOCKED")
+        volume.stays_shut("VAR_LOCKED", "wrong")
+        volume.opened(volume.recovery)
+        volume.opened()
+
+
+def test_boot_locked(folder):
+    """Without the TPM, behind a clear, and with a PIN."""
+    with Tpm(folder) as tpm:
+        volume = Booting(folder, tpm)
+        volume.create()
+        volume.stays_shut("VAR_LOCKED", tcti="-")
+        tpm.tool("tpm2_clear")
+        volume.stays_shut("VAR_LOCKED")
+        volume.opened(volume.recovery)
+        volume.enroll("-", "12")
+        volume.stays_shut("VAR_LOCKED")
+        volume.stays_shut("VAR_LOCKED", "-", "13")
+        # Three wrong ones are what this TPM allows; the recovery key helps all the same.
+        expect("locked out" in volume.stays_shut("VAR_LOCKED", "-", "12"), "no lockout")
+        volume.opened(volume.recovery, "12")
+        tpm.tool("tpm2_dictionarylockout", "--clear-lockout")
+        volume.opened("-", "12")
+        volume.edit(put("segments", "0", "encryption", "cipher_null-ecb"))
+        volume.stays_shut("LUKS_CIPHER", volume.recovery)
+
+
 sys.exit(tpmrig.main(globals(), *sys.argv[3:]))
