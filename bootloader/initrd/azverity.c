@@ -19,6 +19,7 @@
 #include "say.h"
 #include "switchroot.h"
 #include "textfile.h"
+#include "unlock.h"
 #include "watchdog.h"
 
 enum { CMDLINE_SIZE_MAX = 8192, MESSAGE_SHOWN_S = 2 };
@@ -45,6 +46,10 @@ static fault system_start(const struct hint *hint)
 		why = root_mount(&cmdline, hint, "/sysroot", &root);
 	if (why == FAULT_OK)
 		why = root_report(&root, &cmdline, "/run/azupdate");
+	if (why == FAULT_OK && cmdline.var_encrypted)
+		why = unlock_run("/sysroot", "/run");
+	if (why == FAULT_OK)
+		why = root_mount_var(&root, &cmdline, "/sysroot");
 	if (why != FAULT_OK)
 		return why;
 	root_claim("/run");
@@ -80,6 +85,7 @@ int main(void)
 	early_mount();
 	early_load_modules("/modules");
 	early_mount_efivars();
+	unlock_keep_extra("/run");
 	hint_read(&hint);
 	machine_reset(&hint, system_start(&hint));
 }

@@ -8,9 +8,12 @@
  *                           given once, means none: it is a help, and no condition
  *   azupdate.watchdog=N     seconds until systemd must have taken over the watchdog; default
  *                           none is touched
+ *   azupdate.var=encrypted  var is unlocked by azunlock, a program of the root image; any value
+ *                           means that, since one that is misspelt must not mean less
  *   rootfstype=TYPE         default erofs
  *   init=PATH               default /sbin/init */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "fault.h"
@@ -23,6 +26,7 @@ struct cmdline {
 	uint64_t data_blocks;
 	unsigned fec_roots;  /* 0: none */
 	unsigned watchdog_s; /* 0: none is touched */
+	bool var_encrypted;
 	char fstype[CMDLINE_FSTYPE_SIZE];
 	char init[CMDLINE_INIT_SIZE];
 };

@@ -30,6 +30,7 @@ enum {
 
 static const char ROOT_NAME[] = "root";
 static const char ROOT_DEVICE[] = "/dev/mapper/root";
+static const char VAR_DEVICE[] = "/dev/mapper/var"; /* azunlock's */
 static const char VAR_TYPE[] = "4d21b016-b534-45c2-a9fb-5c16e091fd2d";
 
 static uint64_t clock_ms(void)
@@ -161,19 +162,26 @@ static bool var_find(const char *disk, struct partition *ret_partition)
 	}
 }
 
-static fault var_mount(const char *disk, const char *target)
+static fault var_mount(const char *device, const char *target)
 {
-	struct partition var;
 	char path[PATH_MAX];
 
-	if (!var_find(disk, &var)) {
-		say(SAY_ERROR, "%s has no var partition", disk);
-		return FAULT_VAR_MOUNT;
-	}
 	snprintf(path, sizeof path, "%s/var", target);
-	if (mount(var.device, path, "ext4", MS_NOSUID | MS_NODEV, NULL) == 0)
+	if (mount(device, path, "ext4", MS_NOSUID | MS_NODEV, NULL) == 0)
 		return FAULT_OK;
-	say(SAY_ERROR, "%s cannot be mounted on %s: %s", var.device, path, strerror(errno));
+	say(SAY_ERROR, "%s cannot be mounted on %s: %s", device, path, strerror(errno));
+	return FAULT_VAR_MOUNT;
+}
+
+fault root_mount_var(const struct root *root, const struct cmdline *cmdline, const char *target)
+{
+	struct partition var;
+
+	if (cmdline->var_encrypted)
+		return var_mount(VAR_DEVICE, target);
+	if (var_find(root->partition.disk, &var))
+		return var_mount(var.device, target);
+	say(SAY_ERROR, "%s has no var partition", root->partition.disk);
 	return FAULT_VAR_MOUNT;
 }
 
@@ -224,10 +232,8 @@ fault root_mount(const struct cmdline *cmdline, const struct hint *hint, const c
 		    strerror(errno));
 		return FAULT_ROOT_MOUNT;
 	}
-	why = var_mount(search.root.partition.disk, target);
-	if (why == FAULT_OK)
-		*ret_root = search.root;
-	return why;
+	*ret_root = search.root;
+	return FAULT_OK;
 }
 
 fault root_report(const struct root *root, const struct cmdline *cmdline, const char *folder)

@@ -15,10 +15,14 @@ struct root {
 	struct partition partition;
 };
 
-/* Waits for the disk. Mounts the image read-only on `target`, and var of the same disk below it.
- * FAULT_ROOT_NOT_FOUND, _ROOT_VERITY, _ROOT_SIGNATURE, _ROOT_MOUNT, _VAR_MOUNT. */
+/* Waits for the disk. Mounts the image read-only on `target`. FAULT_ROOT_NOT_FOUND, _ROOT_VERITY,
+ * _ROOT_SIGNATURE, _ROOT_MOUNT. */
 fault root_mount(const struct cmdline *cmdline, const struct hint *hint, const char *target,
 		 struct root *ret_root);
+
+/* Mounts var of the same disk below it; if it is encrypted, azunlock must have unlocked it.
+ * FAULT_VAR_MOUNT. */
+fault root_mount_var(const struct root *root, const struct cmdline *cmdline, const char *target);
 
 /* Tells the running system what it runs from: boot.json in `folder`. FAULT_STATE_FILE. */
 fault root_report(const struct root *root, const struct cmdline *cmdline, const char *folder);

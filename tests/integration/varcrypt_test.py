@@ -402,6 +402,16 @@ def test_boot_first(folder):
         expect(volume.status() == "tpm encrypted recovery enrolled bound unlocks OK", volume.status())
         volume.opened()
         volume.opened()
+        # Wiped, as docs/RECOVERY.md has it, the partition is blank again, whatever is behind.
+        with open(volume.path, "r+b") as file:
+            file.write(bytes(1 << 20))
+            file.seek(0, os.SEEK_END)
+            file.seek(-1000000, os.SEEK_CUR)
+            file.write(os.urandom(1000000))
+        old = volume.key
+        volume.create()
+        expect(volume.key != old, "the old key is back")
+        volume.opened()
 
 
 def test_boot_cut_off(folder):

@@ -130,12 +130,30 @@ static void test_watchdog(void)
 	expect(cmdline.watchdog_s == 60);
 }
 
+static void test_var(void)
+{
+	static const char START[] = "roothash=" HASH " azupdate.blocks=1";
+	static const char *const ENCRYPTED[] = { " azupdate.var=encrypted",
+						 " azupdate.var=Encrypted", " azupdate.var=",
+						 " azupdate.var=x azupdate.var=y" };
+	struct cmdline cmdline;
+
+	expect(cmdline_parse(START, &cmdline) == FAULT_OK && !cmdline.var_encrypted);
+	expect(cmdline_parse("roothash=" HASH " azupdate.blocks=1 -- azupdate.var=encrypted",
+			     &cmdline) == FAULT_OK &&
+	       !cmdline.var_encrypted);
+	for (unsigned i = 0; i < sizeof ENCRYPTED / sizeof ENCRYPTED[0]; i++) {
+		char text[256];
+
+		snprintf(text, sizeof text, "%s%s", START, ENCRYPTED[i]);
+		expect(cmdline_parse(text, &cmdline) == FAULT_OK && cmdline.var_encrypted);
+	}
+}
+
 static const struct tap_case CASES[] = {
-	{ "values", test_values },
-	{ "refused", test_refused },
-	{ "each digit", test_each_digit },
-	{ "long values", test_long_values },
-	{ "fec", test_fec },
+	{ "encrypted var", test_var },       { "values", test_values },
+	{ "refused", test_refused },         { "each digit", test_each_digit },
+	{ "long values", test_long_values }, { "fec", test_fec },
 	{ "watchdog", test_watchdog },
 };
 TAP_MAIN(CASES)

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Unlock: has azunlock, a program of the verified root image, unlock the encrypted var. */
+
+#include "fault.h"
+
+/* What systemd-stub leaves of the UKI's PCR policies goes where systemd and azunlock look for it:
+ * from /.extra, which is deleted with the initrd, to `run`/systemd. Nothing if there is none. */
+void unlock_keep_extra(const char *run);
+
+/* Runs it in the root image at `root`, with /dev, /proc, /sys and /run as they are here. Its fault,
+ * or FAULT_VAR_LOCKED. */
+fault unlock_run(const char *root, const char *run);
