@@ -161,10 +161,17 @@ class Disk:
         return struct.unpack_from("<I", newest, 64 + 64 * slot + 4)[0]
 
 
-class Machine:
-    """One run of QEMU."""
+def firmware_options(folder):
+    variables = os.path.join(folder, "variables.fd")
+    shutil.copyfile(OVMF_VARS, variables)
+    return ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}",
+            "-drive", f"if=pflash,unit=1,format=raw,file={variables}"]
 
-    def __init__(self, folder, guest, disk, cmdline, firmware=False, reboots=False):
+
+class Machine:
+    """One run of QEMU. boot: its arguments for what it starts."""
+
+    def __init__(self, folder, disk, boot, reboots=False):
         self.serial = os.path.join(folder, "serial.log")
         self.agent_path = os.path.join(folder, "agent.sock")
         self.qmp_path = os.path.join(folder, "qmp.sock")
@@ -176,27 +183,18 @@ class Machine:
             ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
              "-machine", "q35,hpet=off,vmport=off", "-accel", "kvm" if KVM else "tcg",
              "-cpu", "host" if KVM else "Nehalem", "-m", "512", "-smp", "1",
-             "-kernel", f"{guest}/kernel", "-initrd", f"{guest}/initrd", "-append", cmdline,
              "-drive", f"if=none,id=disk,file={disk.path},format=raw,cache=unsafe,discard=ignore",
-             "-device", "virtio-blk-pci,drive=disk", "-serial", f"file:{self.serial}",
+             "-device", "virtio-blk-pci,drive=disk", *boot, "-serial", f"file:{self.serial}",
              "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile=",
              "-device", "virtio-serial-pci", "-chardev",
              f"socket,id=agent,path={self.agent_path},server=on,wait=off",
              "-device", "virtserialport,chardev=agent,name=org.azupdate.test",
              "-qmp", f"unix:{self.qmp_path},server=on,wait=off",
-             *(self.firmware_options(folder) if firmware else []),
              *([] if reboots else ["-no-reboot"])])
         self.qmp = self.connect(self.qmp_path).makefile("rw")
         self.qmp.readline()
         self.qmp.write('{"execute":"qmp_capabilities"}\n')
         self.qmp.flush()
-
-    @staticmethod
-    def firmware_options(folder):
-        variables = os.path.join(folder, "variables.fd")
-        shutil.copyfile(OVMF_VARS, variables)
-        return ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}",
-                "-drive", f"if=pflash,unit=1,format=raw,file={variables}"]
 
     @staticmethod
     def connect(path):
@@ -265,9 +263,9 @@ class Machine:
 class Lab:
     """What all cases share: images, and how to start a machine on them."""
 
-    def __init__(self, work, guest):
+    def __init__(self, work, guest, salt=SALT):
         self.work, self.guest = work, guest
-        self.image = Image(f"{guest}/root.erofs", f"{work}/right.slot", SALT)
+        self.image = Image(f"{guest}/root.erofs", f"{work}/right.slot", salt)
         self.other = Image(f"{guest}/root.erofs", f"{work}/other.slot", "00")
         self.slot_size = (self.image.size // MIB + 8) * MIB
         with open(f"{guest}/cmdline.base", encoding="utf-8") as file:
@@ -282,12 +280,14 @@ class Lab:
         options.setdefault("slot_size", self.slot_size)
         return Disk(f"{self.work}/disk.img", (slot_a, slot_b), **options)
 
-    def machine(self, disk, cmdline=None, **options):
-        return Machine(self.work, self.guest, disk, cmdline or self.cmdline(), **options)
+    def machine(self, disk, cmdline=None, initrd=None, firmware=False, **options):
+        boot = ["-kernel", f"{self.guest}/kernel", "-initrd", initrd or f"{self.guest}/initrd", "-append",
+                cmdline or self.cmdline(), *(firmware_options(self.work) if firmware else [])]
+        return Machine(self.work, disk, boot, **options)
 
-    def expect_fault(self, disk, number, *messages, cmdline=None, noted=True):
+    def expect_fault(self, disk, number, *messages, noted=True, **options):
         """The machine tells the fault, notes it, and resets without ever reaching userland."""
-        with self.machine(disk, cmdline) as machine:
+        with self.machine(disk, **options) as machine:
             reason, log = machine.end(), machine.log()
             took = time.monotonic() - machine.started
         expect(reason == "guest-reset", f"the machine stopped by {reason}")
@@ -494,13 +494,12 @@ def case_file_flipped(lab):
         expect_panic(machine)
 
 
-CASES = {name[5:]: function for name, function in list(globals().items()) if name.startswith("case_")}
-
-
-def main():
+def main(names, make_lab=lambda work, guest, options: Lab(work, guest), programs=()):
+    """names: where the functions case_... are. programs: further ones that make_lab wants, as options."""
+    cases = {name[5:]: function for name, function in names.items() if name.startswith("case_")}
     parser = argparse.ArgumentParser(description="boot the test machine and try to fool azverity")
-    parser.add_argument("--agent", required=True)
-    parser.add_argument("--azverity", required=True)
+    for program in ("agent", "azverity", *programs):
+        parser.add_argument(f"--{program}", required=True)
     parser.add_argument("--work", help="folder to keep everything in")
     parser.add_argument("cases", nargs="*")
     options = parser.parse_args()
@@ -509,15 +508,15 @@ def main():
         guest = os.path.join(work, "guest")
         subprocess.run([os.path.join(HERE, "mkguest.py"), "1", guest, "--agent", options.agent,
                         "--azverity", options.azverity], check=True)
-        return run(Lab(work, guest), options.cases or list(CASES))
+        return run(make_lab(work, guest, options), cases, options.cases or list(cases))
 
 
-def run(lab, names):
+def run(lab, cases, names):
     status = 0
     print(f"1..{len(names)}", flush=True)
     for number, name in enumerate(names, 1):
         try:
-            note = CASES[name](lab)
+            note = cases[name](lab)
             print(f"ok {number} {name}" + (f"\n# {note}" if note else ""), flush=True)
         except (Failed, OSError, ValueError) as error:
             status = 1
@@ -527,4 +526,4 @@ def run(lab, names):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(globals()))
