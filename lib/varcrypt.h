@@ -46,8 +46,8 @@ struct secret *varcrypt_unlock_typed(struct luks *luks, const struct secret *typ
 struct secret *varcrypt_unlock(struct luks *luks, struct tpm *tpm, GBytes *pcrsig,
 			       const struct secret *pin, GError **error);
 
-/* FALSE only if nothing of the file or partition is sealed to a TPM: it is no LUKS volume, or has no
- * token of one. */
+/* FALSE only if nothing of the file or partition is sealed to a TPM: it is no LUKS volume, or has
+ * no token of one. */
 gboolean varcrypt_is_sealed(const char *volume);
 
 /* Proof, before a release is to boot, that the secrets of var could be used with its UKI: this TPM
