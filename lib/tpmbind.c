@@ -169,7 +169,7 @@ gboolean tpmbind_prepare(struct tpm *tpm, const struct signkey_public *key, GErr
 
 	if (!index_find(tpm, key, &found, error))
 		return FALSE;
-	done = found.ours || index_make(tpm, key, &found, error);
+	done = found.index != ESYS_TR_NONE || index_make(tpm, key, &found, error);
 	found_close(tpm, &found);
 	return done;
 }

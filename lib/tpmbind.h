@@ -21,10 +21,11 @@ void tpmbind_value(const struct secret *volume_key, const char *measured,
 gboolean tpmbind_read(struct tpm *tpm, const struct signkey_public *key, gboolean *ret_there,
 		      uint8_t ret_value[static TPMBIND_SIZE], GError **error);
 
-/* Makes the index, unwritten, if it is not there; one of another policy is replaced.
- * FAULT_TPM_FULL: there is no room for it. */
+/* Sees to it that there is an index to write to: makes one, unwritten, if there is none. One of
+ * another policy stays, for the release that it belongs to. FAULT_TPM_FULL: no room for it. */
 gboolean tpmbind_prepare(struct tpm *tpm, const struct signkey_public *key, GError **error);
 
-/* Only in a phase that `keys` have signed. FAULT_TPM_FULL: no room; else as tpmseal_open(). */
+/* Only in a phase that `keys` have signed; replaces an index of another policy. FAULT_TPM_FULL: no
+ * room; else as tpmseal_open(). */
 gboolean tpmbind_write(struct tpm *tpm, const struct tpmseal_keys *keys,
 		       const uint8_t value[static TPMBIND_SIZE], GError **error);

@@ -153,6 +153,22 @@ def test_fec_refused(folder):
     refused("BUILD_INPUT", *build, "--fec-roots=2")
 
 
+def test_blank_var(folder):
+    """var has a file system, or with --blank-var nothing but zeros."""
+    release = Release(folder)
+    release.build()
+    for more, blank in ((), False), (("--blank-var",), True):
+        run(AZBUNDLE, "disk", "--azboot", release.at("uki"), "--keyring", release.at("keys/ca.crt"),
+            "--esp-size", "33", "--var-size", "8", *more, "-o", release.at("disk"), release.at("bundle"))
+        table = json.loads(run("sfdisk", "-J", release.at("disk")).stdout)["partitiontable"]
+        part = next(part for part in table["partitions"] if part["name"] == "var")
+        with open(release.at("disk"), "rb") as file:
+            file.seek(part["start"] * 512)
+            content = file.read(part["size"] * 512)
+        assert (content.strip(b"\0") == b"") == blank, more
+        assert (content[1080:1082] == b"\x53\xef") != blank, more
+
+
 def test_pcr11(folder):
     """PCR 11 is what systemd-measure predicts for the same UKI."""
     release = Release(folder)
@@ -469,7 +485,7 @@ def test_disk(folder):
 
 CASES = [test_verity, test_fec, test_fec_refused, test_pcr11, test_uki, test_reproducible,
          test_openssl_reads_signature, test_trust, test_manifests, test_schema, test_builder_refuses,
-         test_disk]
+         test_disk, test_blank_var]
 
 
 def main():

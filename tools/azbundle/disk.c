@@ -22,6 +22,7 @@ enum { MIB = 1024 * 1024, ALIGN_SECTORS = 2048, SECTOR = 512, SPARE_MIB = 2 };
 static struct {
 	char *azboot, *keyring, *output;
 	int esp_mib, boot_mib, root_mib, var_mib;
+	gboolean blank_var;
 } options = { .esp_mib = 64, .var_mib = 64 };
 
 static const GOptionEntry ENTRIES[] = {
@@ -35,6 +36,8 @@ static const GOptionEntry ENTRIES[] = {
 	{ "root-size", 0, 0, G_OPTION_ARG_INT, &options.root_mib,
 	  "each slot's root (5/4 of this one's)", "MIB" },
 	{ "var-size", 0, 0, G_OPTION_ARG_INT, &options.var_mib, "(64)", "MIB" },
+	{ "blank-var", 0, 0, G_OPTION_ARG_NONE, &options.blank_var,
+	  "no file system on var: its release encrypts it", NULL },
 	{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output, "disk image to write", "FILE" },
 	G_OPTION_ENTRY_NULL
 };
@@ -235,7 +238,8 @@ static gboolean disk_make(const char *path, int bundle, const struct manifest *m
 	partitions_plan(plan);
 	size = (plan[VAR].start_sector + ALIGN_SECTORS) * SECTOR + (uint64_t)options.var_mib * MIB;
 	return file_make(path, size, error) && table_write(path, plan, error) &&
-	       esp_fill(path, &plan[ESP], error) && var_fill(path, &plan[VAR], error) &&
+	       esp_fill(path, &plan[ESP], error) &&
+	       (options.blank_var || var_fill(path, &plan[VAR], error)) &&
 	       record_create(path, &plan[AZSTATE], error) &&
 	       release_install(path, bundle, manifest, error);
 }
