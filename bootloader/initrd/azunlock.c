@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -191,7 +192,13 @@ static void fault_leave(fault why)
 	(void)g_file_set_contents(VAR_FAULT, text, -1, NULL);
 }
 
-int main(void)
+/* With --leave-phase there is no var to unlock, but the phase is left all the same. */
+static gboolean is_wanted(int argc, char **argv)
+{
+	return argc < 2 || strcmp(argv[1], "--leave-phase") != 0;
+}
+
+int main(int argc, char **argv)
 {
 	g_autoptr(GError) why = NULL;
 	g_autoptr(GError) stuck = NULL;
@@ -201,7 +208,7 @@ int main(void)
 	if (tpm == NULL)
 		console_say(why->message, NULL);
 	g_clear_error(&why);
-	done = phase_enter(tpm, &why) && var_unlock(tpm, &why);
+	done = phase_enter(tpm, &why) && (!is_wanted(argc, argv) || var_unlock(tpm, &why));
 	if (!phase_leave(tpm, &stuck)) {
 		console_say(stuck->message, NULL);
 		done = FALSE;

@@ -48,6 +48,8 @@ static fault system_start(const struct hint *hint)
 		why = root_report(&root, &cmdline, "/run/azupdate");
 	if (why == FAULT_OK && cmdline.var_encrypted)
 		why = unlock_run("/sysroot", "/run");
+	else if (why == FAULT_OK && unlock_has_policies())
+		unlock_leave_phase("/sysroot");
 	if (why == FAULT_OK)
 		why = root_mount_var(&root, &cmdline, "/sysroot");
 	if (why != FAULT_OK)

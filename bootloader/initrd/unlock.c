@@ -78,9 +78,10 @@ static void mounts_release(const char *root)
 	}
 }
 
-static _Noreturn void program_start(const char *root)
+/* `option`: NULL for none. */
+static _Noreturn void program_start(const char *root, const char *option)
 {
-	char *const arguments[] = { (char *)PROGRAM, NULL };
+	char *const arguments[] = { (char *)PROGRAM, (char *)option, NULL };
 	char *const environment[] = { (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
 				      (char *)"DM_DISABLE_UDEV=1", NULL };
 
@@ -90,7 +91,7 @@ static _Noreturn void program_start(const char *root)
 	_exit(NOT_STARTED);
 }
 
-static bool program_run(const char *root)
+static bool program_run(const char *root, const char *option)
 {
 	const pid_t child = fork();
 	int status = 0;
@@ -98,7 +99,7 @@ static bool program_run(const char *root)
 	if (child < 0)
 		return false;
 	if (child == 0)
-		program_start(root);
+		program_start(root, option);
 	/* Orphans of the initrd end here, too. */
 	for (pid_t ended = 0; ended != child;) {
 		ended = waitpid(-1, &status, 0);
@@ -106,6 +107,20 @@ static bool program_run(const char *root)
 			return false;
 	}
 	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
+bool unlock_has_policies(void)
+{
+	return access("/.extra/tpm2-pcr-signature.json", F_OK) == 0;
+}
+
+void unlock_leave_phase(const char *root)
+{
+	const bool done = mounts_share(root) && program_run(root, "--leave-phase");
+
+	mounts_release(root);
+	if (!done)
+		say(SAY_ERROR, "PCR 11 was not taken out of the initrd's phase");
 }
 
 static fault fault_read(const char *run)
@@ -123,7 +138,7 @@ static fault fault_read(const char *run)
 
 fault unlock_run(const char *root, const char *run)
 {
-	const bool done = mounts_share(root) && program_run(root);
+	const bool done = mounts_share(root) && program_run(root, NULL);
 
 	mounts_release(root);
 	return done ? FAULT_OK : fault_read(run);

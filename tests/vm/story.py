@@ -28,12 +28,35 @@ BOOT_S = 40             # under KVM; machine.slowness makes it fit emulation
 HOST = "10.0.2.2"       # QEMU's user network: this machine's loopback
 
 
+class StoryWorld(releases.World):
+    """Releases that encrypt var, on a disk where it is blank yet; and one below the floor."""
+
+    def make(self):
+        super().make()
+        self.old_release("0")
+
+    def cmdline(self, version):
+        return super().cmdline(version) + " azupdate.var=encrypted"
+
+    def disk_of(self, bundle, output, *words):
+        super().disk_of(bundle, output, "--blank-var", *words)
+
+    def stolen(self):
+        """A copy of disk and variables, beside another TPM."""
+        os.makedirs(self.at("stolen"))
+        for path in (self.disk, self.vars):
+            subprocess.run(["cp", "--sparse=always", path, self.at("stolen")], check=True)
+        vm.tpm_create(self.at("stolen/tpm"))
+        return self.at("stolen/disk.img"), self.at("stolen/vars.fd"), self.at("stolen/tpm")
+
+
 class Story:
     machine_class = respawn.RespawningMachine
 
     def __init__(self, world, tap):
         self.world, self.tap, self.started = world, tap, time.monotonic()
         self.number, self.failed, self.guest, self.port = 0, 0, None, 0
+        self.recovery_key = ""
 
     # Telling.
 
@@ -94,7 +117,15 @@ class Story:
         self.check(f"VERSION_ID={version}\n" in release, f"the system itself is version {version}")
         if committed:
             self.check(status["committed"], f"version {version} is healthy and committed")
+        self.expect_var()
         return status
+
+    def expect_var(self):
+        """Nobody gave a key, and what was written at the first boot is there."""
+        self.check(self.run("findmnt -no SOURCE /var").strip() == "/dev/mapper/var" and
+                   "crypt" in self.run("cat /sys/block/dm-*/dm/uuid").lower(), "var is encrypted")
+        self.run("test -e /var/kept || { test ! -e /run/azupdate/recovery-key || echo kept > /var/kept; sync; }")
+        self.check(self.run("cat /var/kept", ok=False)[1] == "kept\n", "it unlocked by itself, and holds what it held")
 
     def reboot_and_wait(self, seconds=BOOT_S):
         """Reboots once, and waits for the next word of the guest's agent."""
@@ -128,6 +159,13 @@ class Story:
                             "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
                             ).strip() == "1", "Secure Boot is on")
         self.check("verity" in self.run("cat /sys/block/dm-*/dm/uuid").lower(), "the root is dm-verity")
+        self.tell("Var was made, encrypted, at this first boot. Its key is sealed to the TPM; the console showed a "
+                  "recovery key.")
+        self.recovery_key = self.run("cat /run/azupdate/recovery-key").strip()
+        self.check(self.recovery_key in self.guest.serial(), "the console showed the recovery key")
+        self.command("tpm status")
+        tpm = json.loads(self.run("azupdate tpm status --json"))
+        self.check(tpm["unlocks"] and tpm["recovery_key"] and tpm["bound"], f"the TPM unlocks it: {tpm}")
         status, _ = self.run("touch /usr/x", ok=False)
         self.check(status != 0, "the root cannot be written")
 
@@ -152,6 +190,27 @@ class Story:
         self.expect_running("b", "2")
         self.command("status")
         self.measured()
+
+    def attested(self):
+        self.tell("What has booted, proven to somebody else: a quote of the TPM, checked on this computer.")
+        nonce = os.urandom(20).hex()
+        self.command(f"attest --nonce {nonce} -o /run/attestation.json")
+        path, key = self.world.at("attestation.json"), self.world.at("ak.pem")
+        with open(path, "wb") as file:
+            file.write(base64.b64decode(self.run("base64 -w0 /run/attestation.json")))
+        words = [self.world.azbundle, "attest-verify", path, "--nonce", nonce, "--secure-boot", "--security-version=1",
+                 "--keyring", self.world.at("keys/ca.crt")]
+        self.check(self.verified(*words, "--enrol", key) == 0, "the attestation is good, and its key is known now")
+        self.check(self.verified(*words, "--ak", key, quiet=True) == 0, "it is good by that key")
+        self.check(self.verified(*words, "--ak", key, "--revoked=2", quiet=True) != 0, "it tells a revoked release")
+        words[4] = os.urandom(20).hex()
+        self.check(self.verified(*words, "--ak", key, quiet=True) != 0, "an old one is not good")
+
+    def verified(self, *words, quiet=False):
+        done = subprocess.run(words, capture_output=True, text=True)
+        if not quiet:
+            self.show(done.stdout + done.stderr)
+        return done.returncode
 
     def failed_update_to_3(self):
         self.tell("Version 3 is broken: its required health check fails. It gets three tries.")
@@ -211,7 +270,7 @@ class Story:
         code, output = self.command(f"install http://{HOST}:{self.port}/absent.azb", ok=False)
         self.check(code != 0 and "HTTP_STATUS" in output, "a missing bundle: the server's answer")
 
-    CHAPTERS = (first_boot, measured, update_to_2, refused, failed_update_to_3, below_the_floor,
+    CHAPTERS = (first_boot, measured, update_to_2, attested, refused, failed_update_to_3, below_the_floor,
                 rollback_to_1, bit_rot)
 
     def tell_all(self):
@@ -224,6 +283,19 @@ class Story:
                 with contextlib.suppress(vm.MachineError):
                     self.guest.run("systemctl poweroff", 5)
                 self.guest.wait_exit(30)
+        self.stolen_disk()
+
+    def stolen_disk(self):
+        self.tell("A copy of the disk starts beside another TPM: var stays locked until somebody gives the recovery key.")
+        with self.machine_class(*self.world.stolen(), self.world.at("run-stolen"), net=True) as self.guest:
+            self.guest.wait_serial("recovery key of var", BOOT_S)
+            why = next((line for line in self.guest.serial().splitlines() if "azunlock" in line), "")
+            self.show(why)
+            self.check("TPM" in why, "the console says why")
+            self.guest.type_keys(self.recovery_key + "\n")
+            self.guest.wait_ready(BOOT_S)
+            self.check(self.run("cat /var/kept") == "kept\n", "with the recovery key it is unlocked")
+            self.guest.kill()
 
 
 def free_port():
@@ -280,13 +352,12 @@ def arguments():
 def main():
     options = arguments()
     work = options.work or tempfile.mkdtemp(prefix="azupdate-story-")
-    world = releases.World(work, options.build)
+    world = StoryWorld(work, options.build)
     story = Story(world, options.tap)
     world.say = lambda text: story.show(text)
     story.tell("Making keys, three releases, and a disk.")
     try:
         world.make()
-        world.old_release("0")
         if options.console:
             console(world)
             return 0
