@@ -65,11 +65,12 @@ static struct secret *console_ask(enum varunlock_question question, gpointer use
 	silent = before;
 	silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
 	silent.c_lflag |= ICANON;
+	/* What was typed before is no answer, and what is typed from now on is not shown. */
+	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) != 0)
+		return NULL;
 	fprintf(stderr,
 		"azunlock: %s of var (%d s): ", question == VARUNLOCK_PIN ? "PIN" : "recovery key",
 		ASK_S);
-	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) != 0)
-		return NULL;
 	answer = line_read();
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before); /* nothing else could be done */
 	fputc('\n', stderr);

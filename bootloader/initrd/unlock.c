@@ -83,7 +83,9 @@ static _Noreturn void program_start(const char *root, const char *option)
 {
 	char *const arguments[] = { (char *)PROGRAM, (char *)option, NULL };
 	char *const environment[] = { (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-				      (char *)"DM_DISABLE_UDEV=1", NULL };
+				      (char *)"DM_DISABLE_UDEV=1",
+				      /* What is wrong is told in our own words. */
+				      (char *)"TSS2_LOG=all+NONE", NULL };
 
 	if (chroot(root) == 0 && chdir("/") == 0)
 		execve(PROGRAM, arguments, environment);
