@@ -123,12 +123,12 @@ gboolean varcrypt_create(const char *volume, struct tpm *tpm, GBytes *public_key
 	return TRUE;
 }
 
-static struct secret *token_unlock(struct luks *luks, struct tpm *tpm, GBytes *pcrsig,
-				   const struct tpmtoken *token, const struct secret *pin,
+static struct secret *token_unlock(struct luks *luks, struct tpm *tpm,
+				   const struct varcrypt_with *with, const struct tpmtoken *token,
 				   GError **error)
 {
 	struct signkey_public key;
-	const struct tpmseal_keys keys = { &key, pcrsig, pin };
+	const struct tpmseal_keys keys = { &key, with->pcrsig, with->pin };
 	g_autoptr(Secret) secret = NULL;
 	g_autoptr(Secret) passphrase = NULL;
 
@@ -141,8 +141,8 @@ static struct secret *token_unlock(struct luks *luks, struct tpm *tpm, GBytes *p
 	return luks_unlock(luks, passphrase, token->keyslot, error);
 }
 
-struct secret *varcrypt_unlock(struct luks *luks, struct tpm *tpm, GBytes *pcrsig,
-			       const struct secret *pin, GError **error)
+struct secret *varcrypt_unlock(struct luks *luks, struct tpm *tpm, const struct varcrypt_with *with,
+			       GBytes **ret_public_key, GError **error)
 {
 	unsigned numbers[LUKS_TOKENS_MAX];
 	const unsigned count = luks_tpm_tokens(luks, numbers);
@@ -156,7 +156,9 @@ struct secret *varcrypt_unlock(struct luks *luks, struct tpm *tpm, GBytes *pcrsi
 		g_clear_error(&why);
 		if (!luks_tpm_token(luks, numbers[i], &token, &why))
 			continue;
-		volume_key = token_unlock(luks, tpm, pcrsig, &token, pin, &why);
+		volume_key = token_unlock(luks, tpm, with, &token, &why);
+		if (volume_key != NULL)
+			*ret_public_key = g_bytes_ref(token.public_key);
 		tpmtoken_clear(&token);
 		if (volume_key != NULL)
 			return volume_key;

@@ -41,10 +41,15 @@ gboolean varcrypt_create(const char *volume, struct tpm *tpm, GBytes *public_key
 
 /* The volume key by a passphrase or recovery key as somebody typed it. FAULT_LUKS_KEY. */
 struct secret *varcrypt_unlock_typed(struct luks *luks, const struct secret *typed, GError **error);
-/* The volume key by the TPM: the first of the volume's tokens that opens. `pin` may be NULL. The
- * last one's fault; FAULT_TOKEN_MISSING: there is none. */
-struct secret *varcrypt_unlock(struct luks *luks, struct tpm *tpm, GBytes *pcrsig,
-			       const struct secret *pin, GError **error);
+struct varcrypt_with {            /* all is borrowed */
+	GBytes *pcrsig;           /* of the UKI that was booted */
+	const struct secret *pin; /* NULL: none */
+};
+/* The volume key by the TPM: the first of the volume's tokens that opens. *ret_public_key, which
+ * the caller unrefs, is the key that token was sealed to: it has signed the state of PCR 11, so it
+ * is one of those of the booted release. The last token's fault; FAULT_TOKEN_MISSING: none. */
+struct secret *varcrypt_unlock(struct luks *luks, struct tpm *tpm, const struct varcrypt_with *with,
+			       GBytes **ret_public_key, GError **error);
 
 /* FALSE only if nothing of the file or partition is sealed to a TPM: it is no LUKS volume, or has
  * no token of one. */

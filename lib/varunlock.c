@@ -14,11 +14,13 @@ struct look {
 	struct varplan_found found;
 	struct luks *luks;
 	struct secret *volume_key;
+	GBytes *sealed_to; /* the key whose token gave it */
 };
 
 static void look_clear(struct look *look)
 {
 	luks_free(look->luks);
+	g_clear_pointer(&look->sealed_to, g_bytes_unref);
 	secret_free(look->volume_key);
 }
 
@@ -46,11 +48,10 @@ static struct secret *ask(const struct varunlock *unlock, enum varunlock_questio
 	return unlock->console->ask(question, unlock->console->user_data);
 }
 
-static gboolean release_key(const struct varunlock *unlock, struct signkey_public *ret_key,
-			    GError **error)
+static gboolean key_decode(GBytes *pem, struct signkey_public *ret_key, GError **error)
 {
-	return signkey_public_decode(g_bytes_get_data(unlock->public_key, NULL),
-				     g_bytes_get_size(unlock->public_key), ret_key, error);
+	return signkey_public_decode(g_bytes_get_data(pem, NULL), g_bytes_get_size(pem), ret_key,
+				     error);
 }
 
 /* A volume that was opened as one, or a partition that is told from blank ones. */
@@ -77,9 +78,10 @@ static gboolean content_look(const struct varunlock *unlock, struct look *look, 
 
 static void unseal_look(const struct varunlock *unlock, struct look *look)
 {
+	struct varcrypt_with with = { unlock->pcrsig, NULL };
 	g_autoptr(GError) why = NULL;
 
-	look->volume_key = varcrypt_unlock(look->luks, unlock->tpm, unlock->pcrsig, NULL, &why);
+	look->volume_key = varcrypt_unlock(look->luks, unlock->tpm, &with, &look->sealed_to, &why);
 	for (unsigned i = 0;
 	     look->volume_key == NULL && failure_code(why) == FAULT_SEAL_PIN && i < PIN_TRIES;
 	     i++) {
@@ -88,7 +90,8 @@ static void unseal_look(const struct varunlock *unlock, struct look *look)
 		if (pin == NULL)
 			break;
 		g_clear_error(&why);
-		look->volume_key = varcrypt_unlock(look->luks, unlock->tpm, unlock->pcrsig, pin,
+		with.pin = pin;
+		look->volume_key = varcrypt_unlock(look->luks, unlock->tpm, &with, &look->sealed_to,
 						   &why);
 	}
 	look->found.unseal = look->volume_key != NULL ? FAULT_OK : failure_code(why);
@@ -103,6 +106,24 @@ static void bind_value(const struct luks *luks, const struct secret *volume_key,
 	tpmbind_value(volume_key, measured, ret_value);
 }
 
+/* By the key whose token gave the secret, or by the first of the release's: while a fleet goes from
+ * one key to the next, releases are signed by both. */
+static gboolean bound_read(const struct varunlock *unlock, const struct look *look,
+			   gboolean *ret_there, uint8_t *ret_value, GError **error)
+{
+	GBytes *const keys[] = { look->sealed_to, unlock->public_key };
+
+	*ret_there = FALSE;
+	for (unsigned i = 0; !*ret_there && i < G_N_ELEMENTS(keys); i++) {
+		struct signkey_public key;
+
+		if (!key_decode(keys[i], &key, error) ||
+		    !tpmbind_read(unlock->tpm, &key, ret_there, ret_value, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
 static gboolean bound_find(const struct varunlock *unlock, struct look *look, GError **error)
 {
 	uint8_t wanted[TPMBIND_SIZE], remembered[TPMBIND_SIZE];
@@ -110,8 +131,8 @@ static gboolean bound_find(const struct varunlock *unlock, struct look *look, GE
 	struct signkey_public key;
 	gboolean there;
 
-	if (!release_key(unlock, &key, error) ||
-	    !tpmbind_read(unlock->tpm, &key, &there, remembered, error))
+	if (!bound_read(unlock, look, &there, remembered, error) ||
+	    !key_decode(unlock->public_key, &key, error))
 		return FALSE;
 	if (there) {
 		bind_value(look->luks, look->volume_key, wanted);
@@ -161,7 +182,8 @@ static void volume_bind(const struct varunlock *unlock, const struct luks *luks,
 	if (unlock->tpm == NULL || unlock->public_key == NULL || unlock->pcrsig == NULL)
 		return;
 	bind_value(luks, volume_key, value);
-	if (!release_key(unlock, &key, &why) || !tpmbind_write(unlock->tpm, &keys, value, &why))
+	if (!key_decode(unlock->public_key, &key, &why) ||
+	    !tpmbind_write(unlock->tpm, &keys, value, &why))
 		say(unlock, "the TPM does not remember this volume: %s", why->message);
 }
 

@@ -186,8 +186,11 @@ static gboolean unlock_run(char **arguments, GError **error)
 	g_autoptr(Luks) luks = tpm != NULL ? luks_open(arguments[1], error) : NULL;
 	g_autoptr(GBytes) pcrsig = file_read(arguments[2]);
 	g_autoptr(Secret) pin = optional(arguments[3]);
-	g_autoptr(Secret) volume_key = luks != NULL ? varcrypt_unlock(luks, tpm, pcrsig, pin, error)
-						    : NULL;
+	const struct varcrypt_with with = { pcrsig, pin };
+	g_autoptr(GBytes) public_key = NULL;
+	g_autoptr(Secret)
+		volume_key = luks != NULL ? varcrypt_unlock(luks, tpm, &with, &public_key, error)
+					  : NULL;
 
 	if (volume_key == NULL)
 		return FALSE;

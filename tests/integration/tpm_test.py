@@ -52,9 +52,9 @@ class Maker:
         self.run("keys", "keys")
         self.make("signed", "--pcr-key=keys/pcr.key")
         self.make("plain")
-
         for key in ("next", "stranger"):
             self.run("keys", key)
+        self.make("rotating", "--pcr-key=next/pcr.key", "--pcr-key=keys/pcr.key")
         self.release("same", "--pcr-key=keys/pcr.key")
         self.release("stranger", "--pcr-key=stranger/pcr.key")
         self.release("both", "--pcr-key=next/pcr.key", "--pcr-key=keys/pcr.key")
@@ -90,7 +90,7 @@ class Machine(Rig):
 
     def __init__(self, tpm, release="signed"):
         super().__init__(rig.program("AZUPDATED"), CONFIG.format(tcti=tpm.tcti))
-        self.tpm = tpm
+        self.tpm, self.release = tpm, release
         shutil.copy(MAKER.folder / f"{release}.disk", self.folder / "disk")
         shutil.copy(MAKER.folder / "keys" / "ca.crt", self.folder / "keyring")
         (self.folder / "run").mkdir()
@@ -110,8 +110,15 @@ class Machine(Rig):
         self.tpm = tpm
         self.start()
 
+    def runs(self, release):
+        """As after an update: version 1.0, made in another way, runs from slot a."""
+        self.stop()
+        self.release = release
+        shutil.copy(MAKER.folder / f"{release}.disk", self.folder / "disk")
+        self.start()
+
     def section(self, name):
-        run("objcopy", "-O", "binary", f"--only-section=.{name}", MAKER.folder / "signed.efi",
+        run("objcopy", "-O", "binary", f"--only-section=.{name}", MAKER.folder / f"{self.release}.efi",
             self.folder / name)
         return self.folder / name
 
@@ -276,6 +283,25 @@ def test_proof(machine):
     activated(machine, "late", "SEAL_STATE")
     activated(machine, "unsigned", "PE_SECTION")
     activated(machine, "same")
+
+
+@machine_of
+def test_rotation(machine):
+    """From one key to the next over a release that both have signed; then the old one is of no use."""
+    recovery = machine.enroll()[0]["new_recovery_key"]
+    opened = machine.boot_unlocks()
+    activated(machine, "next", "SEAL_STATE")
+    activated(machine, "both")
+    machine.runs("rotating")
+    old = machine.json("tpm", "status")
+    expect_equal((old["unlocks"], machine.boot_unlocks()), (True, opened))
+    machine.key.write_text(recovery)
+    new = machine.enroll()[-1]
+    expect(new["unlocks"] and new["key"] != old["key"], new)
+    expect_equal(machine.boot_unlocks(), opened)
+    activated(machine, "both")
+    activated(machine, "next")
+    activated(machine, "same", "SEAL_STATE")
 
 
 @machine_of

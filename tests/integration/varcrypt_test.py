@@ -480,6 +480,28 @@ def test_boot_not_bound(folder):
         volume.opened()
 
 
+def test_boot_rotation(folder):
+    """From one key to the next over a release that both have signed, and back; who was sealed anew is asked once."""
+    with Tpm(folder) as tpm:
+        volume = Booting(folder, tpm)
+        volume.create()
+        old, both, new = volume.release, *(
+            Release(folder, AZBUNDLE, [folder / f"{name}.key" for name in names], seed=3)
+            for names in (("theirs", "ours"), ("theirs",)))
+        for volume.release in (both, old, both):
+            volume.opened()
+        volume.release = new
+        volume.stays_shut("VAR_LOCKED")
+        volume.release = both
+        volume.enroll()
+        volume.stays_shut("VAR_LOCKED")
+        volume.opened(volume.recovery)
+        for volume.release in (both, new):
+            volume.opened()
+        volume.release = old
+        volume.stays_shut("VAR_LOCKED")
+
+
 def test_boot_locked(folder):
     """Without the TPM, behind a clear, and with a PIN."""
     with Tpm(folder) as tpm:
