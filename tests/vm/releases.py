@@ -23,6 +23,7 @@ VAR_MIB = 48
 
 class World:
     VERSIONS = ("1", "2", "3")
+    ENCRYPTED = False           # var
 
     def __init__(self, folder, build, say=lambda text: None):
         self.folder, self.build, self.say = os.path.abspath(folder), os.path.abspath(build), say
