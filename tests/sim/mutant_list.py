@@ -44,7 +44,7 @@ MUTANTS = [
      ("		if (marks[i] && hash_is_wanted(worker, i)) {\n			plan_set",
       "		if (marks[i]) {\n			plan_set")),
     ("looking at a slot before it is activated", "lib/machine.c",
-     ("	return slot_check_content(machine, slot, error) && machine_tpm_prove(", "	return machine_tpm_prove(")),
+     ("	return slot_check_content(machine, slot, error) &&\n	       machine_tpm_prove(", "	return machine_tpm_prove(")),
     ("looking at what is there already", "lib/machine_install.c",
      ("	       payloads_verify(&install->payloads, NULL);", "	       TRUE;")),
     ("holding a UKI against the floor", "bootloader/azboot/image.c",
