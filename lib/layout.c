@@ -12,9 +12,6 @@
 
 enum { BLANK_SIZE = 1 << 20 };
 
-/* Of the Discoverable Partitions Specification, as parts.h says. */
-static const char PARTS_TYPE_VAR[] = "4d21b016-b534-45c2-a9fb-5c16e091fd2d";
-
 typedef struct blkid_struct_probe BlkidProbe;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlkidProbe, blkid_free_probe)
 

@@ -169,10 +169,11 @@ static gboolean public_read(EVP_PKEY *key, struct signkey_public *ret_public)
 	return done;
 }
 
-gboolean signkey_public_decode(const void *pem, size_t size_bytes,
-			       struct signkey_public *ret_public, GError **error)
+gboolean signkey_public_decode(GBytes *pem, struct signkey_public *ret_public, GError **error)
 {
-	BIO *text = size_bytes <= SIGNKEY_PEM_MAX ? BIO_new_mem_buf(pem, (int)size_bytes) : NULL;
+	gsize size_bytes;
+	const void *bytes = g_bytes_get_data(pem, &size_bytes);
+	BIO *text = size_bytes <= SIGNKEY_PEM_MAX ? BIO_new_mem_buf(bytes, (int)size_bytes) : NULL;
 	EVP_PKEY *key = text != NULL ? PEM_read_bio_PUBKEY(text, NULL, NULL, NULL) : NULL;
 	gboolean done;
 

@@ -45,8 +45,7 @@ struct signkey_public {
 
 /* PEM (SubjectPublicKeyInfo) of at most SIGNKEY_PEM_MAX bytes, which may be hostile.
  * FAULT_KEY_UNREADABLE; FAULT_KEY_KIND: no RSA key of 2048 to 4096 bits with exponent 65537. */
-gboolean signkey_public_decode(const void *pem, size_t size_bytes,
-			       struct signkey_public *ret_public, GError **error);
+gboolean signkey_public_decode(GBytes *pem, struct signkey_public *ret_public, GError **error);
 /* Whether it is this key's RSASSA-PKCS1-v1_5 over the bytes' SHA-256. */
 gboolean signkey_public_verify(const struct signkey_public *key, const uint8_t *bytes,
 			       size_t size_bytes, const uint8_t *signature, size_t signature_size);

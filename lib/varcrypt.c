@@ -10,12 +10,6 @@
 const char VARCRYPT_PHASE[] = "enter-initrd";
 const char VARCRYPT_NAME[] = "var";
 
-static gboolean key_decode(GBytes *pem, struct signkey_public *ret_key, GError **error)
-{
-	return signkey_public_decode(g_bytes_get_data(pem, NULL), g_bytes_get_size(pem), ret_key,
-				     error);
-}
-
 struct secret *varcrypt_unlock_typed(struct luks *luks, const struct secret *typed, GError **error)
 {
 	g_autoptr(Secret) recovery_key = recoverykey_normalize(typed);
@@ -62,7 +56,7 @@ static gboolean token_add(struct luks *luks, const struct varcrypt_enroll *ask,
 	struct tpmtoken token = { .public_key = g_bytes_ref(ask->public_key) };
 	g_autoptr(Secret) secret = NULL;
 	g_autoptr(Secret) passphrase = NULL;
-	gboolean done = key_decode(ask->public_key, &key, error) &&
+	gboolean done = signkey_public_decode(ask->public_key, &key, error) &&
 			tpmseal_new(ask->tpm, &key, ask->pin, &token.seal, &secret, error);
 
 	if (done) {
@@ -80,7 +74,7 @@ gboolean varcrypt_enroll(const struct varcrypt_enroll *ask, GError **error)
 	struct signkey_public key;
 	unsigned number;
 
-	if (!key_decode(ask->public_key, &key, error))
+	if (!signkey_public_decode(ask->public_key, &key, error))
 		return FALSE;
 	luks = luks_open(ask->volume, error);
 	if (luks == NULL)
@@ -132,7 +126,7 @@ static struct secret *token_unlock(struct luks *luks, struct tpm *tpm,
 	g_autoptr(Secret) secret = NULL;
 	g_autoptr(Secret) passphrase = NULL;
 
-	if (!key_decode(token->public_key, &key, error))
+	if (!signkey_public_decode(token->public_key, &key, error))
 		return NULL;
 	secret = tpmseal_open(tpm, &token->seal, &keys, error);
 	if (secret == NULL)
@@ -172,7 +166,7 @@ static gboolean token_prove(const struct tpmtoken *token, struct tpm *tpm, GByte
 {
 	struct signkey_public key;
 
-	return key_decode(token->public_key, &key, error) &&
+	return signkey_public_decode(token->public_key, &key, error) &&
 	       tpmseal_check(tpm, &token->seal, &key, error) &&
 	       sealpolicy_uki_fits(uki, &key, VARCRYPT_PHASE, error);
 }
@@ -240,7 +234,7 @@ static gboolean token_check(const struct tpmtoken *token, struct tpm *tpm, GByte
 	struct signkey_public key;
 
 	status->pin = token->seal.pin;
-	if (!key_decode(token->public_key, &key, error))
+	if (!signkey_public_decode(token->public_key, &key, error))
 		return FALSE;
 	status->key_print = crypto_hex(key.print, sizeof key.print);
 	if (tpm == NULL)

@@ -48,12 +48,6 @@ static struct secret *ask(const struct varunlock *unlock, enum varunlock_questio
 	return unlock->console->ask(question, unlock->console->user_data);
 }
 
-static gboolean key_decode(GBytes *pem, struct signkey_public *ret_key, GError **error)
-{
-	return signkey_public_decode(g_bytes_get_data(pem, NULL), g_bytes_get_size(pem), ret_key,
-				     error);
-}
-
 /* A volume that was opened as one, or a partition that is told from blank ones. */
 static gboolean content_look(const struct varunlock *unlock, struct look *look, GError **error)
 {
@@ -117,7 +111,7 @@ static gboolean bound_read(const struct varunlock *unlock, const struct look *lo
 	for (unsigned i = 0; !*ret_there && i < G_N_ELEMENTS(keys); i++) {
 		struct signkey_public key;
 
-		if (!key_decode(keys[i], &key, error) ||
+		if (!signkey_public_decode(keys[i], &key, error) ||
 		    !tpmbind_read(unlock->tpm, &key, ret_there, ret_value, error))
 			return FALSE;
 	}
@@ -132,7 +126,7 @@ static gboolean bound_find(const struct varunlock *unlock, struct look *look, GE
 	gboolean there;
 
 	if (!bound_read(unlock, look, &there, remembered, error) ||
-	    !key_decode(unlock->public_key, &key, error))
+	    !signkey_public_decode(unlock->public_key, &key, error))
 		return FALSE;
 	if (there) {
 		bind_value(look->luks, look->volume_key, wanted);
@@ -182,7 +176,7 @@ static void volume_bind(const struct varunlock *unlock, const struct luks *luks,
 	if (unlock->tpm == NULL || unlock->public_key == NULL || unlock->pcrsig == NULL)
 		return;
 	bind_value(luks, volume_key, value);
-	if (!key_decode(unlock->public_key, &key, &why) ||
+	if (!signkey_public_decode(unlock->public_key, &key, &why) ||
 	    !tpmbind_write(unlock->tpm, &keys, value, &why))
 		say(unlock, "the TPM does not remember this volume: %s", why->message);
 }

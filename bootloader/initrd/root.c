@@ -31,7 +31,6 @@ enum {
 static const char ROOT_NAME[] = "root";
 static const char ROOT_DEVICE[] = "/dev/mapper/root";
 static const char VAR_DEVICE[] = "/dev/mapper/var"; /* azunlock's */
-static const char VAR_TYPE[] = "4d21b016-b534-45c2-a9fb-5c16e091fd2d";
 
 static uint64_t clock_ms(void)
 {
@@ -151,7 +150,7 @@ static bool var_find(const char *disk, struct partition *ret_partition)
 		const struct partition *var;
 
 		partition_scan(&list);
-		var = partition_find(&list, disk, PARTS_LABEL_VAR, VAR_TYPE);
+		var = partition_find(&list, disk, PARTS_LABEL_VAR, PARTS_TYPE_VAR);
 		if (var != NULL) {
 			*ret_partition = *var;
 			return true;

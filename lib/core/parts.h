@@ -18,6 +18,9 @@ static const char PARTS_LABEL_ROOT[2][8] = { "root_a", "root_b" };
 static const char PARTS_LABEL_VAR[] = "var";
 static const char PARTS_LABEL_ESP[] = "esp";
 
+/* var, as the Discoverable Partitions Specification has it */
+static const char PARTS_TYPE_VAR[] = "4d21b016-b534-45c2-a9fb-5c16e091fd2d";
+
 /* boot record */
 static const char PARTS_TYPE_AZSTATE[] = "20888c09-d135-4ceb-980b-469460dc8dfd";
 static const uint8_t PARTS_TYPE_AZSTATE_BYTES[PARTS_GUID_SIZE] = { 0x09, 0x8c, 0x88, 0x20,

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 
+import tpmrig
+
 AZBUNDLE = os.path.abspath(sys.argv[1])
 MEASURE = "/lib/systemd/systemd-measure"
 FILE = "azupdate/roothash.p7s"
@@ -199,19 +201,4 @@ def test_refused(folder):
     assert not os.path.exists(inputs.at("uki"))
 
 
-def main():
-    tests = [value for name, value in sorted(globals().items()) if name.startswith("test_")]
-    failed = 0
-    print(f"1..{len(tests)}")
-    for number, test in enumerate(tests, 1):
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                test(folder)
-                print(f"ok {number} {test.__name__}")
-            except AssertionError as why:
-                failed += 1
-                print(f"# {why}\nnot ok {number} {test.__name__}")
-    return 1 if failed else 0
-
-
-sys.exit(main())
+sys.exit(tpmrig.main(globals()))

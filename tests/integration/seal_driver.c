@@ -21,12 +21,6 @@ static GBytes *file_read(const char *path)
 	return g_bytes_new_take(text, size_bytes);
 }
 
-static gboolean key_read(GBytes *pem, struct signkey_public *ret_key, GError **error)
-{
-	return signkey_public_decode(g_bytes_get_data(pem, NULL), g_bytes_get_size(pem), ret_key,
-				     error);
-}
-
 static struct secret *secret_of(const char *text)
 {
 	return text != NULL ? secret_copy(text, strlen(text)) : NULL;
@@ -46,7 +40,7 @@ static gboolean name_run(char **arguments, GError **error)
 	uint8_t name[SEALPOLICY_NAME_SIZE], digest[SEALPOLICY_SIZE];
 	struct signkey_public key;
 
-	if (!key_read(pem, &key, error))
+	if (!signkey_public_decode(pem, &key, error))
 		return FALSE;
 	sealpolicy_name(&key, name);
 	hex_print("name", name, sizeof name);
@@ -68,7 +62,7 @@ static gboolean seal_run(char **arguments, GError **error)
 	struct tpmtoken token = { .public_key = file_read(arguments[1]) };
 	struct signkey_public key;
 
-	if (tpm == NULL || !key_read(token.public_key, &key, error) ||
+	if (tpm == NULL || !signkey_public_decode(token.public_key, &key, error) ||
 	    !tpmseal_new(tpm, &key, pin, &token.seal, &secret, error)) {
 		tpmtoken_clear(&token);
 		return FALSE;
@@ -96,7 +90,7 @@ static gboolean open_run(char **arguments, GError **error)
 	if (tpm == NULL ||
 	    !tpmtoken_decode(g_bytes_get_data(json, NULL), g_bytes_get_size(json), &token, error))
 		return FALSE;
-	if (key_read(token.public_key, &key, error))
+	if (signkey_public_decode(token.public_key, &key, error))
 		secret = tpmseal_open(tpm, &token.seal, &keys, error);
 	tpmtoken_clear(&token);
 	if (secret == NULL)
@@ -238,7 +232,7 @@ static gboolean bound_run(char **arguments, GError **error)
 	struct signkey_public key;
 	gboolean there;
 
-	if (tpm == NULL || !key_read(pem, &key, error) ||
+	if (tpm == NULL || !signkey_public_decode(pem, &key, error) ||
 	    !tpmbind_read(tpm, &key, &there, value, error))
 		return FALSE;
 	if (there)
@@ -259,7 +253,8 @@ static gboolean bind_run(char **arguments, GError **error)
 	const struct tpmseal_keys keys = { &key, pcrsig, NULL };
 
 	g_strlcpy((char *)value, arguments[3], sizeof value);
-	return tpm != NULL && key_read(pem, &key, error) && tpmbind_write(tpm, &keys, value, error);
+	return tpm != NULL && signkey_public_decode(pem, &key, error) &&
+	       tpmbind_write(tpm, &keys, value, error);
 }
 
 /* Answers of a test instead of a person's: recovery key and PIN, or none. */

@@ -61,8 +61,7 @@ static void partitions_plan(struct partition plan[static PARTITIONS])
 		[BOOT_B] = { PARTS_LABEL_BOOT[1], PARTS_TYPE_BOOT, options.boot_mib, 0 },
 		[ROOT_A] = { PARTS_LABEL_ROOT[0], PARTS_TYPE_ROOT, options.root_mib, 0 },
 		[ROOT_B] = { PARTS_LABEL_ROOT[1], PARTS_TYPE_ROOT, options.root_mib, 0 },
-		[VAR] = { PARTS_LABEL_VAR, "4d21b016-b534-45c2-a9fb-5c16e091fd2d", options.var_mib,
-			  0 },
+		[VAR] = { PARTS_LABEL_VAR, PARTS_TYPE_VAR, options.var_mib, 0 },
 	};
 	uint64_t next = ALIGN_SECTORS;
 
