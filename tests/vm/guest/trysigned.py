@@ -94,7 +94,7 @@ class ShimLab(SignedLab):
     def __init__(self, lab):
         self.__dict__.update(lab.__dict__)
 
-    def machine(self, disk, uki, **options):
+    def machine(self, disk, uki):
         esp = self.at("esp")
         shutil.rmtree(esp, ignore_errors=True)
         os.makedirs(os.path.join(esp, "EFI/BOOT"))
@@ -105,7 +105,7 @@ class ShimLab(SignedLab):
                 "-device", "virtio-blk-pci,drive=esp,bootindex=0",
                 "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={tryboot.OVMF_CODE}",
                 "-drive", f"if=pflash,unit=1,format=raw,file={self.variables()}"]
-        return tryboot.Machine(self.work, disk, boot, **options)
+        return tryboot.Machine(self.work, disk, boot)
 
     def variables(self):
         shutil.copyfile(tryboot.OVMF_VARS, self.at("variables.fd"))
