@@ -62,6 +62,8 @@ struct machine_install {
 	const char *url;                /* http(s) URL, or NULL */
 	gboolean force;                 /* also over the fallback, and what failed here before */
 	gboolean activate;              /* make it the next boot, after it is staged */
+	const uint8_t *manifest_hash;   /* SHA-256 over the manifest's bytes, as a repository's
+					 * metadata names it; NULL: any release will do. Borrowed */
 	machine_progress_func progress; /* called from the calling thread; may be NULL */
 	gpointer user_data;
 	GCancellable *cancellable; /* may be NULL */

@@ -75,6 +75,26 @@ static gboolean release_check(struct install *install, GError **error)
 	return TRUE;
 }
 
+/* A repository's metadata say which release one should have; a mirror may serve another one of the
+ * same maker. */
+static gboolean manifest_check(struct install *install, GError **error)
+{
+	const uint8_t *wanted = install->options->manifest_hash;
+	GBytes *bytes = install->bundle->manifest_bytes;
+	uint8_t hash[CRYPTO_HASH_SIZE];
+	gsize size_bytes;
+	const void *data = g_bytes_get_data(bytes, &size_bytes);
+
+	if (wanted == NULL)
+		return TRUE;
+	crypto_digest("SHA256", data, size_bytes, "", 0, hash);
+	return memcmp(hash, wanted, sizeof hash) == 0 ||
+	       failure_set(error, FAULT_MANIFEST_OTHER,
+			   "the bundle's manifest, of version %s, is not the one that the "
+			   "repository's metadata name",
+			   install->manifest->version);
+}
+
 static gboolean past_check(struct install *install, GError **error)
 {
 	const struct manifest *manifest = install->manifest;
@@ -132,8 +152,8 @@ static gboolean install_check(struct install *install, GError **error)
 	if (machine->boot->running != MACHINE_RUNNING_UNKNOWN)
 		install->running = slotstore_read(&machine->layout->boot[machine->boot->running],
 						  NULL);
-	return release_check(install, error) && past_check(install, error) &&
-	       target_choose(install, error);
+	return manifest_check(install, error) && release_check(install, error) &&
+	       past_check(install, error) && target_choose(install, error);
 }
 
 static gboolean payloads_open(struct install *install, enum disk_mode mode, GError **error)

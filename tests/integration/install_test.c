@@ -11,6 +11,7 @@
 #include "../unit/tap.h"
 #include "bundle.h"
 #include "converge.h"
+#include "crypto.h"
 #include "failure.h"
 #include "fixture.h"
 #include "layout.h"
@@ -144,6 +145,33 @@ static void test_rules(void)
 	expect(fixture_install(fixture, fixture->bundle[2], FALSE) == FAULT_MANIFEST_ARCHITECTURE);
 	fixture->config.architecture[0] = 'x';
 	expect_old_boots();
+}
+
+/* A mirror gives another release than the repository's metadata name. */
+static void test_other_manifest(void)
+{
+	const int fd = open(fixture->bundle[2], O_RDONLY);
+	g_autoptr(Source) source = source_open_fd(fd, NULL, NULL);
+	g_autoptr(Bundle) bundle = bundle_open(source, NULL, NULL);
+	uint8_t hash[CRYPTO_HASH_SIZE];
+	const struct machine_install options = { .fd = fd, .manifest_hash = hash };
+	g_autoptr(Machine) machine = NULL;
+	struct machine_installed installed;
+	g_autoptr(GError) error = NULL;
+	gsize size;
+	const void *bytes = g_bytes_get_data(bundle->manifest_bytes, &size);
+
+	disk_reset();
+	machine = fixture_machine(fixture);
+	crypto_digest("SHA256", bytes, size, "", 0, hash);
+	hash[31] ^= 1;
+	expect(!machine_install(machine, &options, &installed, &error));
+	expect(failure_code(error) == FAULT_MANIFEST_OTHER);
+	expect_old_boots();
+	hash[31] ^= 1;
+	expect(machine_install(machine, &options, &installed, NULL));
+	machine_installed_clear(&installed);
+	close(fd);
 }
 
 /* A full or broken var: nothing can be stored in the state folder, which is a file here. */
@@ -422,6 +450,7 @@ static const struct tap_case CASES[] = {
 	{ "update, commit, failed update, back again", test_story },
 	{ "roll back by hand", test_rollback_by_hand },
 	{ "what is not installed", test_rules },
+	{ "another manifest than the metadata name", test_other_manifest },
 	{ "state folder that cannot be written", test_state_unwritable },
 	{ "state file that is damaged", test_state_damaged },
 	{ "running slot that cannot be read", test_seed_unreadable },
