@@ -6,7 +6,7 @@
 #include "failure.h"
 
 /* Everything that is not listed here changes the machine and needs root. */
-static const char *const READING[] = { "Refresh", "HealthLast", NULL };
+static const char *const READING[] = { "Refresh", "HealthLast", "Why", "History", NULL };
 
 static gboolean user_find(GDBusMethodInvocation *invocation, guint32 *ret_uid)
 {

@@ -16,7 +16,7 @@
  * one section, in the order in which they stand in the file, without overlapping:
  *      0    16  payload, NUL-padded
  *     16     4  kind: 1 leaf hashes, 2 frame index, 3 frames, 4 delta index, 5 delta frames,
- *               6 dictionary
+ *               6 dictionary, 7 parent hashes, 8 a repository's metadata (of no payload)
  *     20     4  CRC-32C, 0 for frames
  *     24     8  offset in the file
  *     32     8  size

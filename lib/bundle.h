@@ -30,6 +30,7 @@ enum bundle_kind {
 	BUNDLE_DELTA_FRAMES = 5,
 	BUNDLE_DICTIONARY = 6, /* zstd, of the payload's frames; may be missing */
 	BUNDLE_PARENTS = 7,    /* one hash per block of leaf hashes; may be missing */
+	BUNDLE_METADATA = 8,   /* metapack.h, of no payload; may be missing */
 	BUNDLE_KIND_COUNT
 };
 

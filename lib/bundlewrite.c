@@ -301,16 +301,22 @@ static int part_rank(gconstpointer a)
 	static const uint8_t RANKS[BUNDLE_KIND_COUNT] = {
 		[BUNDLE_DELTA_INDEX] = 1, [BUNDLE_DELTA_FRAMES] = 2, [BUNDLE_PARENTS] = 3,
 		[BUNDLE_LEAVES] = 4,      [BUNDLE_DICTIONARY] = 5,   [BUNDLE_INDEX] = 6,
-		[BUNDLE_FRAMES] = 7,
+		[BUNDLE_FRAMES] = 7,      [BUNDLE_METADATA] = 0,
 	};
 	const struct bundlewrite_part *part = *(struct bundlewrite_part *const *)a;
 
-	return RANKS[part->section.kind];
+	return part->section.kind < BUNDLE_KIND_COUNT ? RANKS[part->section.kind]
+						      : BUNDLE_KIND_COUNT;
 }
 
 static gint part_compare(gconstpointer a, gconstpointer b)
 {
 	return part_rank(a) - part_rank(b);
+}
+
+static gboolean has_checksum(const struct bundle_section *section)
+{
+	return section->kind != BUNDLE_FRAMES && section->kind != BUNDLE_DELTA_FRAMES;
 }
 
 /* In the order of the list; g_ptr_array_sort() is stable. */
@@ -324,8 +330,9 @@ static gboolean sections_place(GPtrArray *parts, uint64_t offset, struct bundle_
 		section->offset = offset;
 		if (part->bytes != NULL) {
 			section->size_bytes = g_bytes_get_size(part->bytes);
-			section->crc = crc32c(g_bytes_get_data(part->bytes, NULL),
-					      g_bytes_get_size(part->bytes));
+			if (has_checksum(section))
+				section->crc = crc32c(g_bytes_get_data(part->bytes, NULL),
+						      g_bytes_get_size(part->bytes));
 		} else {
 			if (fseeko(part->file, 0, SEEK_END) < 0)
 				return failure_set(error, FAULT_BUILD_OUTPUT,
@@ -404,4 +411,50 @@ gboolean bundlewrite_assemble(const char *output, GBytes *manifest, GBytes *sign
 		return FALSE;
 	}
 	return TRUE;
+}
+
+/* All that stands in the bundle but the metadata that it may carry already. */
+static GPtrArray *parts_of(const struct bundle *bundle, GBytes *file)
+{
+	GPtrArray *parts = bundlewrite_parts_new();
+
+	for (unsigned i = 0; i < bundle->section_count; i++) {
+		const struct bundle_section *section = &bundle->sections[i];
+
+		if (section->kind != BUNDLE_METADATA)
+			bundlewrite_part_add(
+				parts, section,
+				g_bytes_new_from_bytes(file, section->offset, section->size_bytes),
+				NULL);
+	}
+	return parts;
+}
+
+gboolean bundlewrite_carry(const char *input, GBytes *metadata, const char *output, GError **error)
+{
+	const struct bundle_section section = { .kind = BUNDLE_METADATA };
+	g_autoptr(File) file = input_open(input, error);
+	g_autoptr(Source) source = NULL;
+	g_autoptr(Bundle) bundle = NULL;
+	g_autoptr(GMappedFile) mapped = NULL;
+	g_autoptr(GBytes) bytes = NULL;
+	g_autoptr(GPtrArray) parts = NULL;
+	g_autoptr(GError) cause = NULL;
+
+	if (file == NULL)
+		return FALSE;
+	source = source_open_fd(fileno(file), NULL, error);
+	bundle = source != NULL ? bundle_open(source, NULL, error) : NULL;
+	if (bundle == NULL)
+		return FALSE;
+	mapped = g_mapped_file_new_from_fd(fileno(file), FALSE, &cause);
+	if (mapped == NULL)
+		return failure_set(error, FAULT_BUILD_INPUT, "%s: %s", input, cause->message);
+	bytes = g_mapped_file_get_bytes(mapped);
+	if (g_bytes_get_size(bytes) < bundle->total_bytes)
+		return failure_set(error, FAULT_BUNDLE_TRUNCATED, "%s is cut short", input);
+	parts = parts_of(bundle, bytes);
+	bundlewrite_part_add(parts, &section, g_bytes_ref(metadata), NULL);
+	return bundlewrite_assemble(output, bundle->manifest_bytes, bundle->signature, parts,
+				    error);
 }

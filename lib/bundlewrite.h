@@ -46,3 +46,8 @@ gboolean bundlewrite_full(const struct bundlewrite_options *options,
  * same bytes. */
 gboolean bundlewrite_assemble(const char *output, GBytes *manifest, GBytes *signature,
 			      GPtrArray *parts, GError **error);
+
+/* Writes the bundle `input` anew, with a repository's metadata (metapack.h) in front of its other
+ * sections, instead of any that it carried. Its signature stays what it was, and is not looked at.
+ * FAULT_BUILD_INPUT, FAULT_BUILD_OUTPUT, FAULT_BUNDLE_. */
+gboolean bundlewrite_carry(const char *input, GBytes *metadata, const char *output, GError **error);
