@@ -7,10 +7,10 @@
  * Parts are separated by `;`. Each has days (all, if left out) and times to the minute; a part
  * that ends before it starts goes on into the next day. Parts may overlap or touch.
  *
- * A part opens when the wall clock first shows its start, and closes when it last shows its end:
- * where clocks are set back it is open once, and longer. A start that the clock jumps over opens at
- * the jump; if the whole part is jumped over, it is open from there for as long as it is meant to
- * be. */
+ * A part opens when the wall clock passes its start (for the last time, where clocks are set back),
+ * and closes when the clock is at its end for the first time after that. So it is open once, and
+ * never at a time that is not written there; but if clocks jump over the whole part, it is open
+ * from the jump on, for as long as it is meant to be. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -27,6 +27,7 @@ struct window_part {
 };
 
 struct window {
+	bool always; /* the parts leave no minute of the week out */
 	unsigned n_parts;
 	struct window_part parts[WINDOW_PARTS_MAX];
 };
@@ -40,7 +41,7 @@ struct window_span {
 /* FALSE with FAULT_WINDOW, which quotes the part that is not understood. */
 gboolean window_parse(const char *text, struct window *ret_window, GError **error);
 
-/* The span that is open at a time, or else the next one. A window of no parts is always open. */
+/* The span that is open at a time, or else the next one. A NULL window is always open. */
 struct window_span window_find(const struct window *window, const struct zone *zone, int64_t now_s);
 
 /* When a machine with that place (0 first, UINT64_MAX last) may start within a span: the machines

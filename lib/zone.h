@@ -27,7 +27,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Zone, zone_free)
 /* Local time minus UTC, in seconds. A NULL zone is UTC. */
 int64_t zone_offset(const struct zone *zone, int64_t time_s);
 
-/* The first instant at which the clock on the wall shows a local time (seconds since 1970, as if
- * it were UTC), or has jumped over it; and the last one, after clocks were set back. */
-int64_t zone_first(const struct zone *zone, int64_t local_s);
+/* The last instant at which the clock on the wall passes a local time (seconds since 1970, as if it
+ * were UTC), be it by a jump. */
 int64_t zone_last(const struct zone *zone, int64_t local_s);
+/* The first instant, from `from_s` on, at which it shows that local time or a later one. */
+int64_t zone_reach(const struct zone *zone, int64_t from_s, int64_t local_s);
