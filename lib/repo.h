@@ -9,7 +9,7 @@
  *
  *	repo = repo_open(&options, &error);            no network, no file but the trusted root
  *	repo_refresh(repo, now_s, &error)              asks the server; or repo_load(), which does not
- *	bytes = repo_read(repo, "channels/demo/x86_64/stable.json", 256 * 1024, &error);
+ *	bytes = repo_read(repo, "channels/demo/x86_64/stable.json", 262144, &error);
  *	target = repo_target(repo, "bundles/demo/x86_64/4.0.2/full.azb", &error);
  *	source_open_http(target->location, ...)        or open() it, if target->is_file
  *
@@ -82,8 +82,8 @@ struct repo_target {
 };
 typedef struct repo_target RepoTarget; /* for g_autoptr() only */
 
-/* After repo_refresh() or repo_load(). May fetch metadata of delegated roles; after repo_load() only
- * from state_dir. FAULT_TUF_TARGET: no role lists it; FAULT_TUF_PATH: it is no name for a file;
+/* After repo_refresh() or repo_load(). May fetch metadata of delegated roles; after repo_load()
+ * only from state_dir. FAULT_TUF_TARGET: no role lists it; FAULT_TUF_PATH: it is no name for a file;
  * FAULT_TUF_HASH: no hash is listed that can be checked; else as repo_refresh(). */
 struct repo_target *repo_target(struct repo *repo, const char *name, GError **error);
 void repo_target_free(struct repo_target *target);
