@@ -79,6 +79,7 @@ enum policy_reason_id {
 	POLICY_REASON_UP_TO_DATE, /* version: running */
 	POLICY_REASON_AVAILABLE,  /* version: what the machine should move to now */
 	POLICY_REASON_SUPERSEDE,  /* version: staged, to be replaced */
+	POLICY_REASON_STAGED,     /* version: staged, to be booted */
 	/* gates */
 	POLICY_REASON_HOLD,          /* text: by whom and why */
 	POLICY_REASON_APPROVAL,      /* version */
@@ -209,9 +210,9 @@ struct policy_decision {
 	struct policy_reason reasons[POLICY_REASONS_MAX];
 };
 
-/* If nothing changes but the time, the answer is the same until next_s. With POLICY_NOTHING there
- * is at least one reason. Never stages, activates or boots what is older than the running release,
- * revoked, paused, under the floor, or failed here. */
+/* With POLICY_NOTHING there is at least one reason, and the answer stays the same until next_s if
+ * nothing changes but the time. Never stages, activates or boots what is older than the running
+ * release, revoked, paused, under the floor, or failed here. */
 struct policy_decision policy_decide(const struct policy_input *input);
 
 /* A machine's place in what has no salt of its own: windows, retries. */
