@@ -8,7 +8,7 @@
  * checked. Typical use:
  *
  *	repo = repo_open(&options, &error);            no network, no file but the trusted root
- *	repo_refresh(repo, now_s, &error)              asks the server; or repo_load(), which does not
+ *	repo_refresh(repo, now_s, &error)              asks the server; repo_load() does not
  *	bytes = repo_read(repo, "channels/demo/x86_64/stable.json", 262144, &error);
  *	target = repo_target(repo, "bundles/demo/x86_64/4.0.2/full.azb", &error);
  *	source_open_http(target->location, ...)        or open() it, if target->is_file
@@ -65,8 +65,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Repo, repo_close)
  *   others FAULT_TUF_*           the repository is not made right, or somebody has changed it */
 gboolean repo_refresh(struct repo *repo, gint64 now_s, GError **error);
 
-/* The same out of state_dir, as the last repo_refresh() left it: for status, and for when the
- * server cannot be reached. FAULT_TUF_MISSING: there was none yet; else as repo_refresh(). */
+/* The same out of state_dir, as the last repo_refresh() left it: for status, and for after a
+ * repo_refresh() that failed, to go on with what is still good. FAULT_TUF_MISSING: there was none
+ * yet; else as repo_refresh(). */
 gboolean repo_load(struct repo *repo, gint64 now_s, GError **error);
 
 /* What is signed about one file. */
@@ -83,8 +84,8 @@ struct repo_target {
 typedef struct repo_target RepoTarget; /* for g_autoptr() only */
 
 /* After repo_refresh() or repo_load(). May fetch metadata of delegated roles; after repo_load()
- * only from state_dir. FAULT_TUF_TARGET: no role lists it; FAULT_TUF_PATH: it is no name for a file;
- * FAULT_TUF_HASH: no hash is listed that can be checked; else as repo_refresh(). */
+ * only from state_dir. FAULT_TUF_TARGET: no role lists it; FAULT_TUF_PATH: it is no name for a
+ * file; FAULT_TUF_HASH: no hash is listed that can be checked; else as repo_refresh(). */
 struct repo_target *repo_target(struct repo *repo, const char *name, GError **error);
 void repo_target_free(struct repo_target *target);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RepoTarget, repo_target_free)
