@@ -190,9 +190,9 @@ static void request_set(struct transfer *transfer, const struct transfer_request
 	CURL *easy = transfer->easy;
 
 	curl_easy_setopt(easy, CURLOPT_URL, request->url);
-	curl_easy_setopt(easy, CURLOPT_RANGE, range);
+	curl_easy_setopt(easy, CURLOPT_RANGE, request->whole ? NULL : range);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "azupdate/" AZUPDATE_VERSION);
-	if (request->if_range != NULL) {
+	if (request->if_range != NULL && !request->whole) {
 		g_autofree char *line = g_strdup_printf("If-Range: %s", request->if_range);
 
 		transfer->headers = curl_slist_append(NULL, line);

@@ -55,6 +55,7 @@ struct transfer_request {
 	uint64_t start;
 	uint64_t end;         /* UINT64_MAX: of the file */
 	const char *if_range; /* NULL: no condition */
+	gboolean whole; /* the file, without any range; start, end and if_range do not count */
 	gpointer user_data;
 };
 
