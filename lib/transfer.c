@@ -180,24 +180,51 @@ static void connection_set(struct transfer *transfer, gboolean trusted)
 		curl_easy_setopt(easy, CURLOPT_SSLKEY, transfers->key);
 }
 
-static void request_set(struct transfer *transfer, const struct transfer_request *request)
+static void header_add(struct transfer *transfer, const char *line)
+{
+	transfer->headers = curl_slist_append(transfer->headers, line);
+}
+
+static void range_set(struct transfer *transfer, const struct transfer_request *request)
 {
 	g_autofree char *first = g_strdup_printf("%" G_GUINT64_FORMAT "-", request->start);
 	g_autofree char *range = request->end == UINT64_MAX
 					 ? g_strdup(first)
 					 : g_strdup_printf("%s%" G_GUINT64_FORMAT, first,
 							   request->end - 1);
+
+	curl_easy_setopt(transfer->easy, CURLOPT_RANGE, range);
+	if (request->if_range != NULL) {
+		g_autofree char *line = g_strdup_printf("If-Range: %s", request->if_range);
+
+		header_add(transfer, line);
+	}
+}
+
+static void call_set(struct transfer *transfer, const struct transfer_call *call)
+{
+	for (size_t i = 0; call->headers != NULL && call->headers[i] != NULL; i++)
+		header_add(transfer, call->headers[i]);
+	if (call->body == NULL)
+		return;
+	header_add(transfer, "Expect:"); /* not a round trip more for a small body */
+	curl_easy_setopt(transfer->easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_bytes);
+	curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, (const char *)call->body);
+}
+
+static void request_set(struct transfer *transfer, const struct transfer_request *request)
+{
 	CURL *easy = transfer->easy;
 
 	curl_easy_setopt(easy, CURLOPT_URL, request->url);
-	curl_easy_setopt(easy, CURLOPT_RANGE, request->whole ? NULL : range);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "azupdate/" AZUPDATE_VERSION);
-	if (request->if_range != NULL && !request->whole) {
-		g_autofree char *line = g_strdup_printf("If-Range: %s", request->if_range);
-
-		transfer->headers = curl_slist_append(NULL, line);
+	if (request->call != NULL)
+		call_set(transfer, request->call);
+	else if (!request->whole)
+		range_set(transfer, request);
+	if (transfer->headers != NULL)
 		curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
-	}
 	if (request->user == NULL && request->password == NULL)
 		return;
 	curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);

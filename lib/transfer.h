@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Transfers: HTTP requests for ranges, several at a time, without a thread: everything happens
- * within transfers_move(). What a header means is its owner's business: redirects are not followed,
- * and no status is an error here. */
+/* Transfers: HTTP requests, most of them for ranges, several at a time, without a thread:
+ * everything happens within transfers_move(). What a header means is its owner's business:
+ * redirects are not followed, and no status is an error here. */
 
 #include <glib.h>
 #include <stddef.h>
@@ -47,6 +47,13 @@ struct transfer_events {
 	void (*ended)(gpointer user_data, enum transfer_result result, const char *text);
 };
 
+/* Asks for no range. What it points to is the caller's until the transfer has ended. */
+struct transfer_call {
+	const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
+	const uint8_t *body;        /* is sent by POST; NULL: GET */
+	size_t body_bytes;
+};
+
 struct transfer_request {
 	const char *url; /* without user and password */
 	const char *user;
@@ -56,6 +63,7 @@ struct transfer_request {
 	uint64_t end;         /* UINT64_MAX: of the file */
 	const char *if_range; /* NULL: no condition */
 	gboolean whole; /* the file, without any range; start, end and if_range do not count */
+	const struct transfer_call *call; /* instead of a range; NULL: from start to end */
 	gpointer user_data;
 };
 
