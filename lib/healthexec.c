@@ -17,12 +17,49 @@ struct tail {
 	size_t size_bytes;
 };
 
+struct head {
+	char bytes[HEALTHEXEC_FIRST_MAX];
+	size_t size_bytes;
+};
+
 struct child {
 	pid_t pid;
 	int pidfd;
 	int output_fd;
+	struct head head;
 	struct tail tail;
 };
+
+static void head_add(struct head *head, const char *bytes, size_t size_bytes)
+{
+	const size_t taken = MIN(size_bytes, sizeof head->bytes - head->size_bytes);
+
+	memcpy(head->bytes + head->size_bytes, bytes, taken);
+	head->size_bytes += taken;
+}
+
+/* Stops at a line's end, and at what does not fit once it is valid. */
+static void head_line(const struct head *head, char ret_line[static HEALTHEXEC_FIRST_MAX + 1])
+{
+	const char *end = memchr(head->bytes, '\n', head->size_bytes);
+	const size_t size = end != NULL ? (size_t)(end - head->bytes) : head->size_bytes;
+	g_autofree char *text = g_utf8_make_valid(head->bytes, (gssize)size);
+	size_t used = 0;
+
+	for (const char *at = text; *at != '\0'; at = g_utf8_next_char(at)) {
+		const size_t step = (size_t)(g_utf8_next_char(at) - at);
+
+		if (used + step > HEALTHEXEC_FIRST_MAX)
+			break;
+		if (g_unichar_isprint(g_utf8_get_char(at)))
+			memcpy(ret_line + used, at, step);
+		else
+			memset(ret_line + used, ' ', step);
+		used += step;
+	}
+	ret_line[used] = '\0';
+	g_strchomp(ret_line);
+}
 
 static void tail_add(struct tail *tail, const char *bytes, size_t size_bytes)
 {
@@ -61,6 +98,7 @@ static gboolean output_read(struct child *child)
 	const ssize_t size_read = read(child->output_fd, bytes, sizeof bytes);
 
 	if (size_read > 0) {
+		head_add(&child->head, bytes, (size_t)size_read);
 		tail_add(&child->tail, bytes, (size_t)size_read);
 		return TRUE;
 	}
@@ -227,5 +265,6 @@ void healthexec_run(const char *path, char *const environment[], unsigned timeou
 		child_drain(&child);
 	}
 	result.output = tail_text(&child.tail);
+	head_line(&child.head, result.first);
 	*ret_result = result;
 }

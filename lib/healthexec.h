@@ -7,6 +7,8 @@
 
 #include "health.h"
 
+enum { HEALTHEXEC_FIRST_MAX = 256 };
+
 enum healthexec_end {
 	HEALTHEXEC_EXITED,
 	HEALTHEXEC_KILLED,    /* by a signal that was not ours */
@@ -19,6 +21,9 @@ struct healthexec_result {
 	enum healthexec_end end;
 	int number;   /* exit status, signal, or errno, as `end` says */
 	char *output; /* the last HEALTH_OUTPUT_MAX bytes of it, valid UTF-8 */
+	/* Its first line, or the first HEALTHEXEC_FIRST_MAX bytes of that; valid UTF-8 without
+	 * control characters. */
+	char first[HEALTHEXEC_FIRST_MAX + 1];
 };
 
 /* Thread-safe. When it returns, no process of the program's group is left. The environment is
