@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "plaintext.h"
+
 /* What is kept of the output: its end, since that is where programs say why they failed. */
 struct tail {
 	char bytes[2 * HEALTH_OUTPUT_MAX];
@@ -38,26 +40,13 @@ static void head_add(struct head *head, const char *bytes, size_t size_bytes)
 	head->size_bytes += taken;
 }
 
-/* Stops at a line's end, and at what does not fit once it is valid. */
 static void head_line(const struct head *head, char ret_line[static HEALTHEXEC_FIRST_MAX + 1])
 {
 	const char *end = memchr(head->bytes, '\n', head->size_bytes);
 	const size_t size = end != NULL ? (size_t)(end - head->bytes) : head->size_bytes;
-	g_autofree char *text = g_utf8_make_valid(head->bytes, (gssize)size);
-	size_t used = 0;
+	g_autofree char *line = g_strndup(head->bytes, size);
 
-	for (const char *at = text; *at != '\0'; at = g_utf8_next_char(at)) {
-		const size_t step = (size_t)(g_utf8_next_char(at) - at);
-
-		if (used + step > HEALTHEXEC_FIRST_MAX)
-			break;
-		if (g_unichar_isprint(g_utf8_get_char(at)))
-			memcpy(ret_line + used, at, step);
-		else
-			memset(ret_line + used, ' ', step);
-		used += step;
-	}
-	ret_line[used] = '\0';
+	plaintext_copy(line, ret_line, HEALTHEXEC_FIRST_MAX);
 	g_strchomp(ret_line);
 }
 
