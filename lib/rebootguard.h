@@ -30,10 +30,9 @@ enum {
 extern const char *const REBOOTGUARD_HOOK_DIRS[];
 
 struct rebootguard_options {
-	GDBusConnection *bus; /* the system bus */
-	const char *const
-		*hook_dirs;   /* later ones mask earlier ones; NULL: REBOOTGUARD_HOOK_DIRS */
-	unsigned hook_time_s; /* for each hook, 1 or more */
+	GDBusConnection *bus;         /* the system bus */
+	const char *const *hook_dirs; /* later ones mask earlier ones; NULL: the defaults */
+	unsigned hook_time_s;         /* for each hook, 1 or more */
 	unsigned warn_s;     /* from the warning to the reboot, if somebody is logged in; 0: none */
 	const char *version; /* what the next boot starts, for hooks and users; NULL: not known */
 	gboolean trust_owner; /* tests: accept files of the calling user instead of root */
@@ -50,8 +49,9 @@ struct rebootguard_inhibitor {
  * logind waits for it within the reboot. */
 gboolean rebootguard_inhibitor_blocks(const struct rebootguard_inhibitor *inhibitor);
 
-/* FAULT_REBOOT_INHIBITED names who and why; FAULT_LOGIND: it does not answer as it should. Where
- * there is no logind, there are no inhibitors. */
+/* FAULT_REBOOT_INHIBITED names who and why, or says that somebody has planned a shutdown;
+ * FAULT_LOGIND: it does not answer as it should. Where there is no logind, there are no
+ * inhibitors. */
 gboolean rebootguard_inhibitors_check(const struct rebootguard_options *options,
 				      GCancellable *cancellable, GError **error);
 /* FAULT_HOOK_VETO with the reason, FAULT_HOOK_TIMEOUT, FAULT_HOOK_RUN, FAULT_HOOK_FOLDER,

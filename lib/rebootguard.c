@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* Who is warned has been told a time. So logind has the reboot as planned for that time, and does
+ * it even if we are gone by then; what is left for us is to call it off. */
+#include "rebootguard.h"
+
+#include <string.h>
+
+#include "execlist.h"
+#include "failure.h"
+#include "healthexec.h"
+#include "logind.h"
+
+enum {
+	HOOKS_MAX = 256,
+	LOOK_MS = 2000, /* so often inhibitors are looked at while users have time */
+	LAST_MS = 500,  /* before the time logind is left alone */
+};
+
+const char *const REBOOTGUARD_HOOK_DIRS[] = {
+	"/usr/lib/azupdate/hooks/pre-reboot.d",
+	"/etc/azupdate/hooks/pre-reboot.d",
+	NULL,
+};
+
+/* --- inhibitors --- */
+
+static gboolean what_has(const char *what, const char *wanted)
+{
+	g_auto(GStrv) words = g_strsplit(what, ":", 0);
+
+	return g_strv_contains((const char *const *)words, wanted);
+}
+
+/* "block-weak", of systemd 257, does not hold against root; but nobody has asked for this reboot. A
+ * mode that is not known may mean anything. */
+gboolean rebootguard_inhibitor_blocks(const struct rebootguard_inhibitor *inhibitor)
+{
+	return what_has(inhibitor->what, "shutdown") && strcmp(inhibitor->mode, "delay") != 0;
+}
+
+static gboolean list_check(GVariant *list, GError **error)
+{
+	struct rebootguard_inhibitor inhibitor;
+	GVariantIter iter;
+
+	g_variant_iter_init(&iter, list);
+	while (g_variant_iter_next(&iter, "(&s&s&s&suu)", &inhibitor.what, &inhibitor.who,
+				   &inhibitor.why, &inhibitor.mode, NULL, NULL))
+		if (rebootguard_inhibitor_blocks(&inhibitor))
+			return failure_set(error, FAULT_REBOOT_INHIBITED,
+					   "%.100s inhibits the reboot: %.200s", inhibitor.who,
+					   inhibitor.why);
+	return TRUE;
+}
+
+/* *ret_present FALSE: there is no logind. */
+static gboolean inhibitors_check(GDBusConnection *bus, GCancellable *cancellable,
+				 gboolean *ret_present, GError **error)
+{
+	g_autoptr(GVariant) list = NULL;
+
+	if (!logind_inhibitors(bus, cancellable, &list, error))
+		return FALSE;
+	*ret_present = list != NULL;
+	return list == NULL || list_check(list, error);
+}
+
+/* What an administrator has planned is not ours to move. */
+static gboolean plan_check(GDBusConnection *bus, GCancellable *cancellable, GError **error)
+{
+	struct logind_plan plan;
+
+	if (!logind_plan_get(bus, cancellable, &plan, error))
+		return FALSE;
+	return plan.type[0] == '\0' || g_str_has_prefix(plan.type, "dry-") ||
+	       failure_set(error, FAULT_REBOOT_INHIBITED, "somebody has scheduled a %s", plan.type);
+}
+
+gboolean rebootguard_inhibitors_check(const struct rebootguard_options *options,
+				      GCancellable *cancellable, GError **error)
+{
+	gboolean present;
+
+	return inhibitors_check(options->bus, cancellable, &present, error) &&
+	       (!present || plan_check(options->bus, cancellable, error));
+}
+
+/* --- hooks --- */
+
+static char **environment_new(const char *name, const struct rebootguard_options *options)
+{
+	g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+	g_autofree char *hook = g_strdup_printf("AZUPDATE_HOOK=%s", name);
+	g_autofree char *timeout = g_strdup_printf("AZUPDATE_TIMEOUT=%u", options->hook_time_s);
+	g_autofree char *version = g_strdup_printf(
+		"AZUPDATE_VERSION=%s", options->version != NULL ? options->version : "");
+
+	g_strv_builder_add_many(builder,
+				"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+				"LANG=C", "AZUPDATE_KIND=pre-reboot", hook, timeout, version, NULL);
+	return g_strv_builder_end(builder);
+}
+
+static gboolean hook_judge(const char *name, const struct healthexec_result *result,
+			   unsigned time_s, GError **error)
+{
+	const char *colon = result->first[0] != '\0' ? ": " : "";
+
+	switch (result->end) {
+	case HEALTHEXEC_EXITED:
+		return result->number == 0 ||
+		       failure_set(error, FAULT_HOOK_VETO,
+				   "hook \"%s\" is against it, exit status %d%s%s", name,
+				   result->number, colon, result->first);
+	case HEALTHEXEC_KILLED:
+		return failure_set(error, FAULT_HOOK_VETO,
+				   "hook \"%s\" was killed by signal %d%s%s", name, result->number,
+				   colon, result->first);
+	case HEALTHEXEC_TIMEOUT:
+		return failure_set(error, FAULT_HOOK_TIMEOUT, "hook \"%s\" did not end within %u s",
+				   name, time_s);
+	case HEALTHEXEC_CANCELLED:
+		return failure_set(error, FAULT_JOB_CANCELLED, "the reboot was cancelled");
+	case HEALTHEXEC_NOT_STARTED:
+		return failure_set(error, FAULT_HOOK_RUN, "hook \"%s\" could not be started: %s",
+				   name, g_strerror(result->number));
+	}
+	g_assert_not_reached();
+}
+
+static gboolean hook_run(const struct execlist_entry *entry,
+			 const struct rebootguard_options *options, GCancellable *cancellable,
+			 GError **error)
+{
+	g_auto(GStrv) environment = environment_new(entry->name, options);
+	struct healthexec_result result;
+	gboolean done;
+
+	healthexec_run(entry->path, environment, options->hook_time_s, cancellable, &result);
+	done = hook_judge(entry->name, &result, options->hook_time_s, error);
+	g_free(result.output);
+	return done;
+}
+
+gboolean rebootguard_hooks_run(const struct rebootguard_options *options, GCancellable *cancellable,
+			       GError **error)
+{
+	const struct execlist_rules rules = { .refusal = FAULT_HOOK_FOLDER,
+					      .trust_owner = options->trust_owner,
+					      .max = HOOKS_MAX,
+					      .what = "pre-reboot hooks" };
+	g_autoptr(GPtrArray) hooks = execlist_find(
+		options->hook_dirs != NULL ? options->hook_dirs : REBOOTGUARD_HOOK_DIRS, NULL,
+		&rules, error);
+
+	if (hooks == NULL)
+		return FALSE;
+	for (guint i = 0; i < hooks->len; i++) {
+		if (g_cancellable_is_cancelled(cancellable))
+			return failure_set(error, FAULT_JOB_CANCELLED, "the reboot was cancelled");
+		if (!hook_run(hooks->pdata[i], options, cancellable, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+/* --- the reboot --- */
+
+static void pause_ms(int64_t time_ms, GCancellable *cancellable)
+{
+	GPollFD poll;
+
+	if (!g_cancellable_make_pollfd(cancellable, &poll)) {
+		g_usleep((gulong)time_ms * 1000);
+		return;
+	}
+	g_poll(&poll, 1, (gint)time_ms);
+	g_cancellable_release_fd(cancellable);
+}
+
+/* That the plan is still there: whoever takes it back has called the reboot off. */
+static gboolean plan_stands(GDBusConnection *bus, uint64_t time_us, GCancellable *cancellable,
+			    GError **error)
+{
+	struct logind_plan plan;
+
+	if (!logind_plan_get(bus, cancellable, &plan, error))
+		return FALSE;
+	return (strcmp(plan.type, "reboot") == 0 && plan.time_us == time_us) ||
+	       failure_set(error, FAULT_REBOOT_INHIBITED, "somebody has called the reboot off");
+}
+
+/* Until shortly before the time. */
+static gboolean plan_watch(GDBusConnection *bus, uint64_t time_us, GCancellable *cancellable,
+			   GError **error)
+{
+	gboolean present;
+	int64_t left_ms;
+
+	while ((left_ms = ((int64_t)time_us - g_get_real_time()) / 1000 - LAST_MS) > 0) {
+		pause_ms(MIN(left_ms, LOOK_MS), cancellable);
+		if (g_cancellable_is_cancelled(cancellable))
+			return failure_set(error, FAULT_JOB_CANCELLED, "the reboot was cancelled");
+		if (((int64_t)time_us - g_get_real_time()) / 1000 <= LAST_MS)
+			break;
+		if (!inhibitors_check(bus, cancellable, &present, error) ||
+		    !plan_stands(bus, time_us, cancellable, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean reboot_warn(const struct rebootguard_options *options, GCancellable *cancellable,
+			    GError **error)
+{
+	const unsigned warn_s = MIN(options->warn_s, REBOOTGUARD_WARN_S_MAX);
+	const uint64_t time_us = (uint64_t)g_get_real_time() + (uint64_t)warn_s * G_USEC_PER_SEC;
+	g_autofree char *message = options->version != NULL
+					   ? g_strdup_printf("azupdate starts version %s.",
+							     options->version)
+					   : g_strdup("azupdate starts another version.");
+	g_autoptr(GError) ignored = NULL;
+
+	if (!logind_reboot_plan(options->bus, message, time_us, error))
+		return FALSE;
+	if (plan_watch(options->bus, time_us, cancellable, error))
+		return TRUE;
+	/* What stands against the reboot is what counts; a plan that cannot be taken back either is
+	 * one that is gone, or logind is. */
+	(void)logind_plan_cancel(options->bus, &ignored);
+	return FALSE;
+}
+
+gboolean rebootguard_reboot(const struct rebootguard_options *options, GCancellable *cancellable,
+			    enum rebootguard_outcome *ret_outcome, GError **error)
+{
+	gboolean told;
+	unsigned users = 0;
+
+	if (!rebootguard_inhibitors_check(options, cancellable, error) ||
+	    !logind_users(options->bus, cancellable, &users, error))
+		return FALSE;
+	if (users > 0 && options->warn_s > 0) {
+		*ret_outcome = REBOOTGUARD_REBOOTING;
+		return reboot_warn(options, cancellable, error);
+	}
+	if (!logind_reboot(options->bus, &told, error))
+		return FALSE;
+	*ret_outcome = told ? REBOOTGUARD_REBOOTING : REBOOTGUARD_NO_LOGIND;
+	return TRUE;
+}
