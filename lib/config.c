@@ -15,6 +15,10 @@ enum key_kind {
 	KEY_PATH,   /* an absolute path */
 	KEY_PATHS,  /* absolute paths, separated by ; */
 	KEY_NUMBER, /* between minimum and maximum */
+	KEY_WINDOW, /* maintenance windows, see window.h */
+	KEY_YES,    /* these three: one of two words, the second one is TRUE */
+	KEY_APPROVAL,
+	KEY_REBOOT,
 };
 
 struct key {
@@ -63,6 +67,33 @@ static const struct key KEYS[] = {
 	{ "network", "ca", KEY_PATH, offsetof(struct config, ca_file), NULL, 0, 0 },
 	{ "network", "certificate", KEY_PATH, offsetof(struct config, certificate), NULL, 0, 0 },
 	{ "network", "key", KEY_PATH, offsetof(struct config, key), NULL, 0, 0 },
+	{ "repository", "url", KEY_TEXT, offsetof(struct config, repository), NULL, 0, 0 },
+	{ "repository", "root", KEY_PATH, offsetof(struct config, repository_root),
+	  "/etc/azupdate/root.json", 0, 0 },
+	{ "repository", "channel", KEY_TEXT, offsetof(struct config, channel), "stable", 0, 0 },
+	{ "policy", "windows", KEY_WINDOW, offsetof(struct config, windows), NULL, 0, 0 },
+	{ "policy", "reboot-windows", KEY_WINDOW, offsetof(struct config, reboot_windows), NULL, 0,
+	  0 },
+	{ "policy", "approval", KEY_APPROVAL, offsetof(struct config, approval_manual), "auto", 0,
+	  0 },
+	{ "policy", "mains", KEY_YES, offsetof(struct config, mains), "no", 0, 0 },
+	{ "policy", "metered", KEY_YES, offsetof(struct config, metered), "no", 0, 0 },
+	{ "policy", "reboot", KEY_REBOOT, offsetof(struct config, reboot_never), "auto", 0, 0 },
+	{ "policy", "soak", KEY_NUMBER, offsetof(struct config, soak_s), "0", 0, 31536000 },
+	{ "policy", "check-interval", KEY_NUMBER, offsetof(struct config, check_interval_s),
+	  "21600", 300, 604800 },
+	{ "policy", "battery-minimum", KEY_NUMBER, offsetof(struct config, battery_minimum), "30",
+	  0, 100 },
+	{ "policy", "free-space-minimum", KEY_NUMBER,
+	  offsetof(struct config, free_space_minimum_mib), "16", 0, 1048576 },
+	{ "policy", "attempts", KEY_NUMBER, offsetof(struct config, attempts), "6", 1, 100 },
+	{ "policy", "warn", KEY_NUMBER, offsetof(struct config, warn_s), "300", 0, 86400 },
+};
+
+static const char *const WORDS[][2] = {
+	[KEY_YES] = { "no", "yes" },
+	[KEY_APPROVAL] = { "auto", "manual" },
+	[KEY_REBOOT] = { "auto", "never" },
 };
 
 static const struct key *key_find(const char *group, const char *name)
@@ -121,6 +152,31 @@ static gboolean number_store(const struct key *key, const char *value, unsigned 
 	return TRUE;
 }
 
+static gboolean window_store(const struct key *key, const char *value, struct window **member,
+			     GError **error)
+{
+	struct window window;
+
+	if (!window_parse(value, &window, error)) {
+		g_prefix_error(error, "[%s] %s=: ", key->group, key->name);
+		return FALSE;
+	}
+	*member = g_memdup2(&window, sizeof window);
+	return TRUE;
+}
+
+static gboolean word_store(const struct key *key, const char *value, gboolean *member,
+			   GError **error)
+{
+	const char *const *words = WORDS[key->kind];
+
+	if (!g_str_equal(value, words[0]) && !g_str_equal(value, words[1]))
+		return failure_set(error, FAULT_CONFIG_VALUE, "[%s] %s=%s: it must be %s or %s",
+				   key->group, key->name, value, words[0], words[1]);
+	*member = g_str_equal(value, words[1]);
+	return TRUE;
+}
+
 static gboolean value_store(const struct key *key, const char *value, struct config *config,
 			    GError **error)
 {
@@ -134,6 +190,12 @@ static gboolean value_store(const struct key *key, const char *value, struct con
 		return paths_store(key, value, member, error);
 	case KEY_NUMBER:
 		return number_store(key, value, member, error);
+	case KEY_WINDOW:
+		return window_store(key, value, member, error);
+	case KEY_YES:
+	case KEY_APPROVAL:
+	case KEY_REBOOT:
+		return word_store(key, value, member, error);
 	}
 	g_assert_not_reached();
 }
@@ -222,5 +284,28 @@ void config_free(struct config *config)
 	g_free(config->ca_file);
 	g_free(config->certificate);
 	g_free(config->key);
+	g_free(config->repository);
+	g_free(config->repository_root);
+	g_free(config->channel);
+	g_free(config->windows);
+	g_free(config->reboot_windows);
 	g_free(config);
+}
+
+struct policy_config config_policy(const struct config *config)
+{
+	return (struct policy_config){
+		.windows = config->windows,
+		.reboot_windows = config->reboot_windows,
+		.approval = config->approval_manual,
+		.mains = config->mains,
+		.metered = config->metered,
+		.reboot = !config->reboot_never,
+		.soak_s = config->soak_s,
+		.check_interval_s = config->check_interval_s,
+		.battery_minimum = config->battery_minimum,
+		.attempts = config->attempts,
+		.warn_s = config->warn_s,
+		.free_minimum_bytes = (uint64_t)config->free_space_minimum_mib << 20,
+	};
 }

@@ -5,6 +5,8 @@
 
 #include <glib.h>
 
+#include "policy.h"
+
 struct config {
 	char *disk;                /* [layout] disk=, NULL: the one that was booted from */
 	char *product;             /* [product] name=, required */
@@ -31,10 +33,27 @@ struct config {
 	char *ca_file;             /* [network] ca=, NULL: the system's */
 	char *certificate;         /* [network] certificate=, NULL: none */
 	char *key;                 /* [network] key=, NULL: in the certificate's file */
+	char *repository;          /* [repository] url=, NULL: none; releases come by hand */
+	char *repository_root;     /* [repository] root=, default /etc/azupdate/root.json */
+	char *channel;             /* [repository] channel=, default stable */
+	struct window *windows;    /* [policy] windows=, NULL: always */
+	struct window *reboot_windows;   /* [policy] reboot-windows=, NULL: as windows */
+	gboolean approval_manual;        /* [policy] approval=auto|manual, default auto */
+	gboolean mains;                  /* [policy] mains=no|yes, default no */
+	gboolean metered;                /* [policy] metered=no|yes, default no */
+	gboolean reboot_never;           /* [policy] reboot=auto|never, default auto */
+	unsigned soak_s;                 /* [policy] soak=, 0..31536000, default 0 */
+	unsigned check_interval_s;       /* [policy] check-interval=, 300..604800, default 21600 */
+	unsigned battery_minimum;        /* [policy] battery-minimum=, percent, default 30 */
+	unsigned free_space_minimum_mib; /* [policy] free-space-minimum=, 0..1048576, default 16 */
+	unsigned attempts;               /* [policy] attempts=, 1..100, default 6 */
+	unsigned warn_s;                 /* [policy] warn=, 0..86400, default 300 */
 };
 typedef struct config Config; /* for g_autoptr() only */
 
 /* NULL with FAULT_CONFIG_SYNTAX or FAULT_CONFIG_VALUE. A missing file is an error. */
 struct config *config_load(const char *path, GError **error);
 void config_free(struct config *config);
+/* What the policy is to know of it; borrows the windows. Whether there is a lock is not in it. */
+struct policy_config config_policy(const struct config *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)

@@ -45,6 +45,38 @@ static void test_defaults(void)
 	expect(config->slow_bytes_s == 1024 && config->slow_time_s == 60);
 	expect(config->proxy == NULL && config->ca_file == NULL);
 	expect(config->certificate == NULL && config->key == NULL);
+	expect(config->repository == NULL && strcmp(config->channel, "stable") == 0);
+	expect(strcmp(config->repository_root, "/etc/azupdate/root.json") == 0);
+	expect(config->windows == NULL && config->reboot_windows == NULL);
+	expect(!config->approval_manual && !config->mains && !config->metered);
+	expect(!config->reboot_never && config->soak_s == 0 && config->check_interval_s == 21600);
+	expect(config->battery_minimum == 30 && config->free_space_minimum_mib == 16);
+	expect(config->attempts == 6 && config->warn_s == 300);
+}
+
+static void test_policy(void)
+{
+	g_autoptr(Config)
+		config = load("[product]\nname=x\n[repository]\nurl=https://u/\nroot=/r\n"
+			      "channel=edge\n[policy]\nwindows=Mon 01:00-02:00\n"
+			      "reboot-windows=02:00-03:00; Sun 00:00-24:00\napproval=manual\n"
+			      "mains=yes\nmetered=yes\nreboot=never\nsoak=86400\n"
+			      "check-interval=300\nbattery-minimum=0\nfree-space-minimum=2\n"
+			      "attempts=1\nwarn=0\n",
+			      NULL);
+	struct policy_config policy;
+
+	expect(config != NULL);
+	if (config == NULL)
+		return;
+	expect(strcmp(config->repository, "https://u/") == 0);
+	expect(strcmp(config->repository_root, "/r") == 0 && strcmp(config->channel, "edge") == 0);
+	policy = config_policy(config);
+	expect(policy.windows->n_parts == 1 && policy.reboot_windows->n_parts == 2);
+	expect(policy.approval && policy.mains && policy.metered && !policy.reboot);
+	expect(policy.soak_s == 86400 && policy.check_interval_s == 300);
+	expect(policy.battery_minimum == 0 && policy.free_minimum_bytes == 2 << 20);
+	expect(policy.attempts == 1 && policy.warn_s == 0 && !policy.lock);
 }
 
 static void test_every_key(void)
@@ -108,6 +140,12 @@ static const struct refusal REFUSALS[] = {
 	{ "[product]\nname=x\n[network]\nca=x\n", FAULT_CONFIG_VALUE, "absolute" },
 	{ "[product]\nname=x\n[layout]\ndisk=vda\n", FAULT_CONFIG_VALUE, "absolute" },
 	{ "[product]\nname=\xff\n", FAULT_CONFIG_VALUE, "UTF-8" },
+	{ "[product]\nname=x\n[policy]\nwindows=always\n", FAULT_WINDOW, "[policy] windows" },
+	{ "[product]\nname=x\n[policy]\nreboot=no\n", FAULT_CONFIG_VALUE, "auto or never" },
+	{ "[product]\nname=x\n[policy]\nmains=1\n", FAULT_CONFIG_VALUE, "no or yes" },
+	{ "[product]\nname=x\n[policy]\nattempts=0\n", FAULT_CONFIG_VALUE, "from 1 to 100" },
+	{ "[product]\nname=x\n[policy]\ncheck-interval=299\n", FAULT_CONFIG_VALUE, "300" },
+	{ "[product]\nname=x\n[policy]\nwindow=01:00-02:00\n", FAULT_CONFIG_VALUE, "window" },
 };
 
 static void test_refusals(void)
@@ -137,6 +175,7 @@ static void test_missing(void)
 static const struct tap_case CASES[] = {
 	{ "defaults", test_defaults },
 	{ "every key", test_every_key },
+	{ "every key of the policy", test_policy },
 	{ "refusals", test_refusals },
 	{ "no file", test_missing },
 };
