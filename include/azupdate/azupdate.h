@@ -41,6 +41,7 @@
 #define AZUPDATE_SCHEMA_PROGRESS "azupdate.progress/1" /* --progress=json, before the job's own */
 #define AZUPDATE_SCHEMA_STATUS "azupdate.status/1"     /* status */
 #define AZUPDATE_SCHEMA_TPM "azupdate.tpm/1"           /* tpm status, tpm enroll */
+#define AZUPDATE_SCHEMA_WHY "azupdate.why/1"           /* why */
 
 /* Exit statuses of azupdate. */
 enum azupdate_exit {
