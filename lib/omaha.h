@@ -24,6 +24,7 @@
 
 enum {
 	OMAHA_ANSWER_MAX = 1024 * 1024, /* bytes */
+	OMAHA_WORD_MAX = 64,            /* app, track: characters */
 	OMAHA_TIME_S = 90,              /* one call */
 	OMAHA_PENDING_MAX = 16,         /* events kept for a server that is down */
 };
@@ -80,11 +81,16 @@ struct omaha_check {
 gboolean omaha_check(const struct omaha_client *client, const struct omaha_check *check,
 		     GCancellable *cancellable, struct omaha_advice *ret_advice, GError **error);
 
-/* One step of the update to `version`. Of OMAHA_COMPLETE `version` is the one that ran before; of
- * OMAHA_FAILED `why` is the reason. Nothing goes over the network. A step that is noted already,
- * or that does not fit what was noted before, is passed over: COMPLETE or FAILED without an update
- * that was begun tells nothing. FAULT_STATE_FILE. */
-gboolean omaha_note(const char *state_dir, enum omaha_event event, const char *version, fault why,
-		    GError **error);
+struct omaha_step {
+	enum omaha_event event;
+	const char *version;  /* of the update */
+	const char *previous; /* of OMAHA_COMPLETE: the version that ran before; else NULL */
+	fault why;            /* of OMAHA_FAILED; else FAULT_OK */
+};
+
+/* Notes a step; nothing goes over the network. One that is noted already, or of an update that the
+ * server has not advised, is passed over: what was installed from elsewhere is not its business.
+ * FAULT_STATE_FILE. */
+gboolean omaha_note(const char *state_dir, const struct omaha_step *step, GError **error);
 /* Tells the server what is noted, if anything is, with one try. As omaha_check(). */
 gboolean omaha_send(const struct omaha_client *client, GCancellable *cancellable, GError **error);
