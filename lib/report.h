@@ -52,8 +52,10 @@ const char *report_kind_message_id(enum report_kind kind);
  * text to stderr. Each event has fields of its own; see docs/REPORTING.md. */
 void report_log(const struct report_event *event);
 
-/* Keeps the event for the server; it is on the disk when this returns. FAULT_REPORT_SPOOL. */
-gboolean report_keep(const char *state_dir, const struct report_event *event, GError **error);
+/* Counts the event, for the metrics, and, if `deliver`, keeps it for the server; it is on the disk
+ * when this returns. FAULT_REPORT_SPOOL. */
+gboolean report_keep(const char *state_dir, const struct report_event *event, gboolean deliver,
+		     GError **error);
 
 /* What is the sender's stays the caller's. */
 struct report_sender {
@@ -76,7 +78,7 @@ gboolean report_send(const struct report_sender *sender, GCancellable *cancellab
 struct report_spool_state {
 	unsigned waiting;
 	uint64_t dropped;                   /* since the state folder was made */
-	uint64_t counts[REPORT_KIND_COUNT]; /* events ever kept */
+	uint64_t counts[REPORT_KIND_COUNT]; /* events ever counted */
 	int64_t last_us[REPORT_KIND_COUNT]; /* time of the last one of each kind; 0: none */
 };
 void report_spool_state(const char *state_dir, struct report_spool_state *ret_state);
