@@ -39,6 +39,7 @@
 #define AZUPDATE_SCHEMA_JOB "azupdate.job/1"   /* install, verify, repair, health run, cancel */
 #define AZUPDATE_SCHEMA_LINT "azupdate.lint/1" /* azbundle lint */
 #define AZUPDATE_SCHEMA_PROGRESS "azupdate.progress/1" /* --progress=json, before the job's own */
+#define AZUPDATE_SCHEMA_REPOSITORY "azupdate.repository/1" /* azrepo status */
 #define AZUPDATE_SCHEMA_STATUS "azupdate.status/1"     /* status */
 #define AZUPDATE_SCHEMA_TPM "azupdate.tpm/1"           /* tpm status, tpm enroll */
 #define AZUPDATE_SCHEMA_WHY "azupdate.why/1"           /* why */
