@@ -15,7 +15,7 @@ enum { DOUBLINGS_MAX = 16, INTERVAL_S_MIN = 60 };
 
 struct work {
 	const struct policy_input *input;
-	struct policy_decision decision;
+	struct policy_decision *decision;
 	struct policypick pick;
 	int64_t check_s; /* when the next check is due; in the past: now */
 	bool fresh;      /* the last check is recent, whether or not it succeeded */
@@ -34,14 +34,14 @@ uint64_t policy_place(const char *machine_id)
 
 static void note(struct work *work, struct policy_reason reason)
 {
-	policygate_note(&work->decision, reason);
+	policygate_note(work->decision, reason);
 }
 
 /* Always true, so that a caller can decide in one line. */
 static bool act(struct work *work, enum policy_action action, const struct channel_release *release)
 {
-	work->decision.action = action;
-	work->decision.release = release;
+	work->decision->action = action;
+	work->decision->release = release;
 	return true;
 }
 
@@ -140,7 +140,7 @@ static bool lock_first(struct work *work)
 	until_s = refused_s + POLICY_LOCK_RETRY_S +
 		  policygate_jitter(input->machine, refused_s, 2 * POLICY_LOCK_RETRY_S);
 	if (refused_s <= 0 || refused_s > input->now_s || until_s <= input->now_s)
-		return act(work, POLICY_LOCK, work->decision.release);
+		return act(work, POLICY_LOCK, work->decision->release);
 	note(work, (struct policy_reason){ .id = POLICY_REASON_LOCK,
 					   .blocks = true,
 					   .until_s = until_s,
@@ -159,7 +159,7 @@ static bool users_first(struct work *work)
 	/* They have forgotten an old warning, or were not there. */
 	if (warned_s <= 0 || warned_s > input->now_s ||
 	    until_s + POLICY_WARNED_MAX_S <= input->now_s)
-		return act(work, POLICY_WARN, work->decision.release);
+		return act(work, POLICY_WARN, work->decision->release);
 	if (until_s <= input->now_s)
 		return false;
 	note(work, (struct policy_reason){ .id = POLICY_REASON_USERS,
@@ -196,8 +196,7 @@ static bool stage_passes(struct work *work)
 						   .version = input->machine->staged,
 						   .until_s = POLICY_UNTIL_CHANGE });
 	/* A server that does not answer would only use up attempts. */
-	return policygate_stage(input, target, &work->decision) &&
-	       input->state->check_failures == 0;
+	return policygate_stage(input, target, work->decision) && input->state->check_failures == 0;
 }
 
 static void stage_act(struct work *work)
@@ -208,7 +207,7 @@ static void stage_act(struct work *work)
 
 	if (check_first(work))
 		return;
-	work->decision.full_only = attempt != NULL && attempt->count >= POLICY_DELTA_ATTEMPTS;
+	work->decision->full_only = attempt != NULL && attempt->count >= POLICY_DELTA_ATTEMPTS;
 	act(work, POLICY_STAGE, target);
 }
 
@@ -225,9 +224,9 @@ static bool boot_passes(struct work *work)
 					   .version = staged->version,
 					   .until_s = POLICY_UNTIL_CHANGE });
 	if (input->config->reboot)
-		return policygate_reboot(input, staged, &work->decision);
+		return policygate_reboot(input, staged, work->decision);
 	if (!input->machine->activated)
-		return policygate_activate(input, staged, &work->decision);
+		return policygate_activate(input, staged, work->decision);
 	note(work, (struct policy_reason){ .id = POLICY_REASON_REBOOT_NEVER,
 					   .blocks = true,
 					   .version = staged->version,
@@ -243,7 +242,7 @@ static void boot_act(struct work *work)
 
 	if (check_first(work))
 		return;
-	work->decision.release = staged;
+	work->decision->release = staged;
 	if (reboot && (lock_first(work) || users_first(work))) {
 		/* While they are waited for the last check gets old. */
 		work->check_s = MIN(work->check_s, input->state->last_check_s + POLICY_FRESH_S);
@@ -286,7 +285,7 @@ static void release_decide(struct work *work)
 					     .blocks = true,
 					     .until_s = MAX(work->check_s, input->now_s + 1) });
 	} else {
-		work->pick = policypick_choose(input, &work->decision);
+		work->pick = policypick_choose(input, work->decision);
 		if (drop_decide(work))
 			return;
 		stage = stage_passes(work);
@@ -306,7 +305,7 @@ static void release_decide(struct work *work)
 static int64_t next_time(const struct work *work)
 {
 	const int64_t now_s = work->input->now_s;
-	const struct policy_decision *decision = &work->decision;
+	const struct policy_decision *decision = work->decision;
 	int64_t next_s = MAX(work->check_s, now_s + 1);
 
 	if (decision->action != POLICY_NOTHING)
@@ -326,9 +325,15 @@ static int64_t next_time(const struct work *work)
 
 struct policy_decision policy_decide(const struct policy_input *input)
 {
-	struct work work = { .input = input, .pick.turn_s = INT64_MAX };
+	struct policy_decision decision;
+	struct work work = { .input = input, .decision = &decision, .pick.turn_s = INT64_MAX };
 	const int64_t last_s = input->state->last_check_s;
 
+	/* Not the reasons, which are many, and mostly not used. */
+	decision.action = POLICY_NOTHING;
+	decision.release = NULL;
+	decision.urgent = decision.full_only = false;
+	decision.n_reasons = 0;
 	work.fresh = last_s > 0 && last_s <= input->now_s && last_s + POLICY_FRESH_S > input->now_s;
 	work.check_s = check_time(input);
 	if (input->machine->asked && work.fresh)
@@ -337,13 +342,13 @@ struct policy_decision policy_decide(const struct policy_input *input)
 		work.check_s = input->now_s + POLICY_POLL_S;
 	} else {
 		release_decide(&work);
-		if (work.decision.action == POLICY_NOTHING)
+		if (decision.action == POLICY_NOTHING)
 			note(&work, (struct policy_reason){ .id = POLICY_REASON_NEXT_CHECK,
 							    .until_s = work.check_s,
 							    .have = (uint64_t)MAX(last_s, 0) });
 	}
-	if (work.decision.action == POLICY_NOTHING)
-		work.decision.release = NULL;
-	work.decision.next_s = next_time(&work);
-	return work.decision;
+	if (decision.action == POLICY_NOTHING)
+		decision.release = NULL;
+	decision.next_s = next_time(&work);
+	return decision;
 }
