@@ -116,8 +116,8 @@ static void output_add(GOptionContext *context, struct options *options)
 
 gboolean options_parse(int argc, char **argv, struct options *ret_options, GError **error)
 {
-	g_autofree char *waves = g_strdup(WAVES);
-	g_autofree char *windows = g_strdup(WINDOWS);
+	g_autofree char *waves = NULL;
+	g_autofree char *windows = NULL;
 	struct options options = {
 		.machines = 1000000,
 		.days = 7,
@@ -146,8 +146,9 @@ gboolean options_parse(int argc, char **argv, struct options *ret_options, GErro
 		return failure_set(error, FAULT_ARGUMENT, "%s", cause->message);
 	if (argc > 1)
 		return failure_set(error, FAULT_ARGUMENT, "what is \"%s\"?", argv[1]);
-	if (!ranges_check(&options, error) || !waves_parse(waves, &options.rollout, error) ||
-	    !window_parse(windows, &options.windows, error))
+	if (!ranges_check(&options, error) ||
+	    !waves_parse(waves != NULL ? waves : WAVES, &options.rollout, error) ||
+	    !window_parse(windows != NULL ? windows : WINDOWS, &options.windows, error))
 		return FALSE;
 	*ret_options = options;
 	return TRUE;
