@@ -7,10 +7,11 @@
 #include <string.h>
 
 #include "failure.h"
+#include "plaintext.h"
 #include "transfer.h"
 #include "version.h"
 
-enum { STATUS_MAX = 64 };
+enum { STATUS_MAX = 64, MESSAGE_MAX = 200 };
 
 /* --- the request --- */
 
@@ -397,8 +398,12 @@ static gboolean bytes_parse(const char *bytes, size_t size_bytes, struct reading
 	/* Of no bytes at all GMarkup says nothing; Nebraska's answer to what it cannot read is a
 	 * prolog and no element. */
 	if (!g_markup_parse_context_parse(context, bytes, (gssize)size_bytes, &cause) ||
-	    !g_markup_parse_context_end_parse(context, &cause))
-		return failure_set(error, FAULT_OMAHA_ANSWER, "%.200s", cause->message);
+	    !g_markup_parse_context_end_parse(context, &cause)) {
+		char why[MESSAGE_MAX + 1]; /* it may quote the answer */
+
+		plaintext_copy(cause->message, why, MESSAGE_MAX);
+		return failure_set(error, FAULT_OMAHA_ANSWER, "%s", why);
+	}
 	return reading->seen_response ||
 	       failure_set(error, FAULT_OMAHA_ANSWER,
 			   "there is no <response>: the server did not understand the request");

@@ -9,9 +9,11 @@
 #include "failure.h"
 #include "healthexec.h"
 #include "logind.h"
+#include "plaintext.h"
 
 enum {
 	HOOKS_MAX = 256,
+	WORDS_MAX = 128,
 	LOOK_MS = 2000, /* so often inhibitors are looked at while users have time */
 	LAST_MS = 500,  /* before the time logind is left alone */
 };
@@ -38,6 +40,17 @@ gboolean rebootguard_inhibitor_blocks(const struct rebootguard_inhibitor *inhibi
 	return what_has(inhibitor->what, "shutdown") && strcmp(inhibitor->mode, "delay") != 0;
 }
 
+/* Its words are those of any user. */
+static gboolean inhibitor_tell(const struct rebootguard_inhibitor *inhibitor, GError **error)
+{
+	char who[WORDS_MAX + 1];
+	char why[WORDS_MAX + 1];
+
+	plaintext_copy(inhibitor->who, who, WORDS_MAX);
+	plaintext_copy(inhibitor->why, why, WORDS_MAX);
+	return failure_set(error, FAULT_REBOOT_INHIBITED, "%s inhibits the reboot: %s", who, why);
+}
+
 static gboolean list_check(GVariant *list, GError **error)
 {
 	struct rebootguard_inhibitor inhibitor;
@@ -47,9 +60,7 @@ static gboolean list_check(GVariant *list, GError **error)
 	while (g_variant_iter_next(&iter, "(&s&s&s&suu)", &inhibitor.what, &inhibitor.who,
 				   &inhibitor.why, &inhibitor.mode, NULL, NULL))
 		if (rebootguard_inhibitor_blocks(&inhibitor))
-			return failure_set(error, FAULT_REBOOT_INHIBITED,
-					   "%.100s inhibits the reboot: %.200s", inhibitor.who,
-					   inhibitor.why);
+			return inhibitor_tell(&inhibitor, error);
 	return TRUE;
 }
 
