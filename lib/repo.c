@@ -70,6 +70,8 @@ struct repo *repo_open(const struct repo_options *options, GError **error)
 	repo->not_before_s = options->not_before_s;
 	repo->accept_expired = options->accept_expired;
 	repo->is_folder = g_path_is_absolute(options->location);
+	if (!repo->is_folder && !tufget_url_check(options->location, error))
+		return NULL;
 	if (!root_read(repo, options->root_file, error))
 		return NULL;
 	repo->metadata = part_open(options, "metadata", error);

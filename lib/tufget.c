@@ -110,14 +110,19 @@ char *tufget_url_join(const char *url, const char *name)
 			       query);
 }
 
-static gboolean is_good_url(const char *url)
+gboolean tufget_url_check(const char *url, GError **error)
 {
+	const char *host = strstr(url, "://");
 	struct transfer_url parsed;
+	g_autofree char *shown = NULL;
 
-	if (!transfer_url_parse(NULL, url, &parsed))
-		return FALSE;
-	transfer_url_clear(&parsed);
-	return TRUE;
+	/* curl takes a URL without a host, and the first part of its path as one. */
+	if (host != NULL && host[3] != '/' && transfer_url_parse(NULL, url, &parsed)) {
+		transfer_url_clear(&parsed);
+		return TRUE;
+	}
+	shown = source_url_for_people(url);
+	return failure_set(error, FAULT_HTTP_URL, "not an http or https address: %s", shown);
 }
 
 struct tufget *tufget_http(const char *url, const struct source_options *options,
@@ -127,12 +132,8 @@ struct tufget *tufget_http(const char *url, const struct source_options *options
 	const struct source_options *network = options != NULL ? options : &fallback;
 	struct tufget *get;
 
-	if (!is_good_url(url)) {
-		g_autofree char *shown = source_url_for_people(url);
-
-		failure_set(error, FAULT_HTTP_URL, "not an http or https address: %s", shown);
+	if (!tufget_url_check(url, error))
 		return NULL;
-	}
 	get = g_new0(struct tufget, 1);
 	get->transport.get = tufget_http_get;
 	get->url = g_strdup(url);

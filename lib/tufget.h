@@ -34,5 +34,7 @@ struct tuftransport *tufget_transport(struct tufget *get);
 /* The folder's URL or path with `name`, percent-encoded, behind it; in a path it is decoded. NULL:
  * `name` is no path. The caller frees. */
 char *tufget_location(const struct tufget *get, const char *name);
+/* FAULT_HTTP_URL: it is no http or https URL. */
+gboolean tufget_url_check(const char *url, GError **error);
 /* "https://server/dir?token" and "a/b" give "https://server/dir/a/b?token". The caller frees. */
 char *tufget_url_join(const char *url, const char *name);
