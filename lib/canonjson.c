@@ -25,12 +25,16 @@ static void write_bytes(struct writer *writer, const char *bytes, size_t size_by
 
 static void write_string(struct writer *writer, const char *bytes, size_t size_bytes)
 {
+	size_t done = 0;
+
 	write_bytes(writer, "\"", 1);
-	for (size_t i = 0; i < size_bytes; i++) {
-		if (bytes[i] == '"' || bytes[i] == '\\')
+	for (size_t i = 0; i < size_bytes; i++)
+		if (bytes[i] == '"' || bytes[i] == '\\') {
+			write_bytes(writer, bytes + done, i - done);
 			write_bytes(writer, "\\", 1);
-		write_bytes(writer, bytes + i, 1);
-	}
+			done = i;
+		}
+	write_bytes(writer, bytes + done, size_bytes - done);
 	write_bytes(writer, "\"", 1);
 }
 
