@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* Repositories: a folder of signed metadata (TUF) and bundles, on a web server or on a stick, which
- * says what this machine should have now. Nothing that comes out of it was not signed by the
- * threshold of keys that its role needs, is older than what this machine has seen, or has expired.
+ * says what this machine should have now. All that comes out of it was signed by the threshold of
+ * keys that its role needs, is no older than what this machine has seen, and has not expired.
  *
- * The folder has `metadata/` and `targets/`; docs/REPOSITORY.md tells what stands there and what is
- * checked. Typical use:
+ * The folder has `metadata/` and `targets/`; docs/REPOSITORY-CHECKS.md tells what stands there and
+ * what is checked. Typical use:
  *
  *	repo = repo_open(&options, &error);            no network, no file but the trusted root
  *	repo_refresh(repo, now_s, &error)              asks the server; repo_load() does not
