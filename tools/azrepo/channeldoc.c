@@ -28,7 +28,8 @@ json_t *channeldoc_load(const struct repository *repository, const struct place 
 	json_t *entry = json_object_get(targets_of(repository, ROLE_CHANNELS), target);
 	const char *hash = json_string_value(
 		json_object_get(json_object_get(entry, "hashes"), "sha256"));
-	g_autofree char *file = NULL, *why = NULL;
+	g_autofree char *file = NULL, *why = NULL, *found = NULL;
+	uint8_t digest[CRYPTO_HASH_SIZE];
 	g_autoptr(GBytes) bytes = NULL;
 	json_t *document;
 
@@ -43,6 +44,15 @@ json_t *channeldoc_load(const struct repository *repository, const struct place 
 	bytes = files_get(repository->path, file, CHANNEL_SIZE_MAX, error);
 	if (bytes == NULL)
 		return NULL;
+	/* Whoever can write to the web server's folder shall not get that signed. */
+	crypto_digest("SHA256", g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), "", 0,
+		      digest);
+	found = crypto_hex(digest, sizeof digest);
+	if (strcmp(found, hash) != 0) {
+		failure_set(error, FAULT_AZREPO_METADATA, "%s is not the file that is signed",
+			    file);
+		return NULL;
+	}
 	document = json_object_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &why);
 	if (document == NULL)
 		failure_set(error, FAULT_AZREPO_METADATA, "%s is damaged: %s", file, why);

@@ -3,6 +3,7 @@
 
 #include "failure.h"
 #include "finish.h"
+#include "trust.h"
 
 gboolean command_parse(int *argc, char ***argv, const struct command_text *text,
 		       const GOptionEntry *entries, struct command_signing *signing, GError **error)
@@ -50,7 +51,8 @@ struct repository *command_begin(const char *path, const struct command_signing 
 	g_autoptr(Repository) repository = repository_open(path, TRUE, error);
 	g_autoptr(Keychain) keychain = NULL;
 
-	if (repository == NULL || !finish_resume(repository, error))
+	if (repository == NULL || !trust_verify(repository, error) ||
+	    !finish_resume(repository, error))
 		return NULL;
 	keychain = keychain_new(signing->keys, repository->settings, error);
 	if (keychain == NULL)

@@ -9,6 +9,7 @@
 #include "files.h"
 #include "request.h"
 #include "signature.h"
+#include "trust.h"
 
 /* What a client would trust once everything that is ready is published. */
 struct outcome {
@@ -238,8 +239,13 @@ static gboolean role_publish(struct repository *repository, enum role role, GErr
 	g_autofree char *file = role_file(role, role_version(envelope));
 	g_autofree char *name = g_build_filename("metadata", file, NULL);
 	char *text = role_encode(envelope);
-	const gboolean done = files_put(repository->path, name, text, strlen(text), error);
+	gboolean done = TRUE;
 
+	if (role == ROLE_ROOT && repository->published[ROLE_ROOT] == NULL) {
+		trust_begin(repository, text, strlen(text));
+		done = repository_settings_save(repository, error);
+	}
+	done = done && files_put(repository->path, name, text, strlen(text), error);
 	free(text);
 	if (!done)
 		return FALSE;

@@ -36,7 +36,7 @@ typedef struct repository Repository; /* for g_autoptr() only */
 /* Makes the folders and the settings. FAULT_AZREPO_EXISTS, _WRITE. */
 struct repository *repository_create(const char *path, json_t *settings, GError **error);
 /* `lock`: to change it; waits some seconds for another azrepo. FAULT_AZREPO_FOLDER, _LOCKED,
- * _METADATA: a file is missing or damaged. Signatures are not verified. */
+ * _METADATA: a file is missing or damaged. Signatures are not verified: see trust.h. */
 struct repository *repository_open(const char *path, gboolean lock, GError **error);
 void repository_free(struct repository *repository);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Repository, repository_free)
