@@ -135,8 +135,8 @@ struct policy_machine {
 	/* wave_place() for each release of the channel, where it is known already; NULL: it is
 	 * computed. Of releases without a rollout it is not looked at. */
 	const uint64_t *places;
-	/* Somebody asks for it now: windows, waves, soak, approval, back-off, a metered network
-	 * and the age of the last check do not hold it back. */
+	/* Somebody asks for it now: windows, waves, soak, approval, spent attempts, back-off and a
+	 * metered network do not hold it back. */
 	bool asked;
 };
 

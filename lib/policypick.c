@@ -79,7 +79,8 @@ static bool release_may(struct pick *pick, const struct channel_release *release
 	} else if (release->dead_end != NULL) {
 		reason.id = POLICY_REASON_DEAD_END;
 		reason.text = release->dead_end;
-	} else if (attempt != NULL && attempt->count >= input->config->attempts) {
+	} else if (attempt != NULL && attempt->count >= input->config->attempts &&
+		   !input->machine->asked) {
 		reason.id = POLICY_REASON_ATTEMPTS;
 		reason.text = attempt->reason;
 		reason.have = attempt->count;

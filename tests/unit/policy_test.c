@@ -13,7 +13,7 @@ static bool may_run(const struct world *world, unsigned i, bool hurry, bool stag
 	case NEVER:
 		return hurry;
 	case SPENT:
-		return staged;
+		return staged || world->machine.asked;
 	case REVOKED:
 	case FAILED:
 	case BELOW:
