@@ -7,8 +7,10 @@
 #include <sys/utsname.h>
 
 #include "failure.h"
+#include "fleetlock.h"
 #include "slot.h"
 #include "source.h"
+#include "transfer.h"
 
 enum key_kind {
 	KEY_TEXT,   /* a word that is not empty */
@@ -19,6 +21,8 @@ enum key_kind {
 	KEY_YES,    /* these three: one of two words, the second one is TRUE */
 	KEY_APPROVAL,
 	KEY_REBOOT,
+	KEY_URL,   /* http or https */
+	KEY_GROUP, /* of a lock server */
 };
 
 struct key {
@@ -87,7 +91,18 @@ static const struct key KEYS[] = {
 	{ "policy", "free-space-minimum", KEY_NUMBER,
 	  offsetof(struct config, free_space_minimum_mib), "16", 0, 1048576 },
 	{ "policy", "attempts", KEY_NUMBER, offsetof(struct config, attempts), "6", 1, 100 },
-	{ "policy", "warn", KEY_NUMBER, offsetof(struct config, warn_s), "300", 0, 86400 },
+	{ "fleetlock", "url", KEY_URL, offsetof(struct config, fleetlock_url), NULL, 0, 0 },
+	{ "fleetlock", "group", KEY_GROUP, offsetof(struct config, fleetlock_group), "default", 0,
+	  0 },
+	{ "omaha", "url", KEY_URL, offsetof(struct config, omaha_url), NULL, 0, 0 },
+	{ "omaha", "app", KEY_TEXT, offsetof(struct config, omaha_app), NULL, 0, 0 },
+	{ "omaha", "track", KEY_TEXT, offsetof(struct config, omaha_track), "stable", 0, 0 },
+	{ "report", "url", KEY_URL, offsetof(struct config, report_url), NULL, 0, 0 },
+	{ "report", "prometheus", KEY_PATH, offsetof(struct config, report_prometheus), NULL, 0,
+	  0 },
+	{ "reboot", "hook-timeout", KEY_NUMBER, offsetof(struct config, hook_time_s), "60", 1,
+	  3600 },
+	{ "reboot", "warn", KEY_NUMBER, offsetof(struct config, warn_s), "60", 0, 3600 },
 };
 
 static const char *const WORDS[][2] = {
@@ -111,12 +126,28 @@ static gboolean value_refuse(GError **error, const struct key *key, const char *
 			   key->name, value, wanted);
 }
 
+static gboolean url_is_good(const char *value)
+{
+	struct transfer_url url;
+
+	if (!transfer_url_parse(NULL, value, &url))
+		return FALSE;
+	transfer_url_clear(&url);
+	return TRUE;
+}
+
 static gboolean text_store(const struct key *key, const char *value, char **member, GError **error)
 {
 	if (value[0] == '\0')
 		return value_refuse(error, key, value, "a word");
 	if (key->kind == KEY_PATH && !g_path_is_absolute(value))
 		return value_refuse(error, key, value, "an absolute path");
+	if (key->kind == KEY_GROUP && !fleetlock_group_is_valid(value))
+		return value_refuse(error, key, value, "1 to 64 letters, digits, dots and dashes");
+	if (key->kind == KEY_URL && !url_is_good(value))
+		return failure_set(error, FAULT_CONFIG_VALUE, /* it may hold a password */
+				   "[%s] %s must be an http or https address", key->group,
+				   key->name);
 	*member = g_strdup(value);
 	return TRUE;
 }
@@ -185,6 +216,8 @@ static gboolean value_store(const struct key *key, const char *value, struct con
 	switch (key->kind) {
 	case KEY_TEXT:
 	case KEY_PATH:
+	case KEY_URL:
+	case KEY_GROUP:
 		return text_store(key, value, member, error);
 	case KEY_PATHS:
 		return paths_store(key, value, member, error);
@@ -289,6 +322,13 @@ void config_free(struct config *config)
 	g_free(config->channel);
 	g_free(config->windows);
 	g_free(config->reboot_windows);
+	g_free(config->fleetlock_url);
+	g_free(config->fleetlock_group);
+	g_free(config->omaha_url);
+	g_free(config->omaha_app);
+	g_free(config->omaha_track);
+	g_free(config->report_url);
+	g_free(config->report_prometheus);
 	g_free(config);
 }
 

@@ -47,7 +47,15 @@ struct config {
 	unsigned battery_minimum;        /* [policy] battery-minimum=, percent, default 30 */
 	unsigned free_space_minimum_mib; /* [policy] free-space-minimum=, 0..1048576, default 16 */
 	unsigned attempts;               /* [policy] attempts=, 1..100, default 6 */
-	unsigned warn_s;                 /* [policy] warn=, 0..86400, default 300 */
+	char *fleetlock_url;             /* [fleetlock] url=, NULL: no lock is asked for */
+	char *fleetlock_group;           /* [fleetlock] group=, default "default" */
+	char *omaha_url;                 /* [omaha] url=, NULL: no such server is asked */
+	char *omaha_app;                 /* [omaha] app=, NULL: the product's name */
+	char *omaha_track;               /* [omaha] track=, default "stable" */
+	char *report_url;                /* [report] url=, NULL: events are not sent */
+	char *report_prometheus;         /* [report] prometheus=, path of a file; NULL: none */
+	unsigned hook_time_s;            /* [reboot] hook-timeout=, 1..3600, default 60 */
+	unsigned warn_s;                 /* [reboot] warn=, 0..3600, default 60 */
 };
 typedef struct config Config; /* for g_autoptr() only */
 

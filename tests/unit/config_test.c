@@ -51,7 +51,7 @@ static void test_defaults(void)
 	expect(!config->approval_manual && !config->mains && !config->metered);
 	expect(!config->reboot_never && config->soak_s == 0 && config->check_interval_s == 21600);
 	expect(config->battery_minimum == 30 && config->free_space_minimum_mib == 16);
-	expect(config->attempts == 6 && config->warn_s == 300);
+	expect(config->attempts == 6);
 }
 
 static void test_policy(void)
@@ -62,7 +62,7 @@ static void test_policy(void)
 			      "reboot-windows=02:00-03:00; Sun 00:00-24:00\napproval=manual\n"
 			      "mains=yes\nmetered=yes\nreboot=never\nsoak=86400\n"
 			      "check-interval=300\nbattery-minimum=0\nfree-space-minimum=2\n"
-			      "attempts=1\nwarn=0\n",
+			      "attempts=1\n[reboot]\nwarn=0\n",
 			      NULL);
 	struct policy_config policy;
 
@@ -77,6 +77,41 @@ static void test_policy(void)
 	expect(policy.soak_s == 86400 && policy.check_interval_s == 300);
 	expect(policy.battery_minimum == 0 && policy.free_minimum_bytes == 2 << 20);
 	expect(policy.attempts == 1 && policy.warn_s == 0 && !policy.lock);
+}
+
+static void test_fleet_defaults(void)
+{
+	g_autoptr(Config) config = load("[product]\nname=shop\n", NULL);
+
+	expect(config != NULL);
+	if (config == NULL)
+		return;
+	expect(config->fleetlock_url == NULL && config->omaha_url == NULL);
+	expect(config->report_url == NULL && config->report_prometheus == NULL);
+	expect(strcmp(config->fleetlock_group, "default") == 0 && config->omaha_app == NULL);
+	expect(strcmp(config->omaha_track, "stable") == 0);
+	expect(config->hook_time_s == 60 && config->warn_s == 60);
+}
+
+static void test_fleet_keys(void)
+{
+	g_autoptr(Config) config = load(
+		"[product]\nname=shop\n[fleetlock]\nurl=http://lock.example\ngroup=web.1-a\n"
+		"[omaha]\nurl=https://me:secret@o.example/v1/update/\napp=x y\ntrack=beta\n"
+		"[report]\nurl=https://r.example/?sig=a%2Fb\nprometheus=/p.prom\n"
+		"[reboot]\nhook-timeout=3600\nwarn=0\n",
+		NULL);
+
+	expect(config != NULL);
+	if (config == NULL)
+		return;
+	expect(strcmp(config->fleetlock_url, "http://lock.example") == 0);
+	expect(strcmp(config->fleetlock_group, "web.1-a") == 0);
+	expect(strcmp(config->omaha_url, "https://me:secret@o.example/v1/update/") == 0);
+	expect(strcmp(config->omaha_app, "x y") == 0 && strcmp(config->omaha_track, "beta") == 0);
+	expect(strcmp(config->report_url, "https://r.example/?sig=a%2Fb") == 0);
+	expect(strcmp(config->report_prometheus, "/p.prom") == 0);
+	expect(config->hook_time_s == 3600 && config->warn_s == 0);
 }
 
 static void test_every_key(void)
@@ -146,6 +181,14 @@ static const struct refusal REFUSALS[] = {
 	{ "[product]\nname=x\n[policy]\nattempts=0\n", FAULT_CONFIG_VALUE, "from 1 to 100" },
 	{ "[product]\nname=x\n[policy]\ncheck-interval=299\n", FAULT_CONFIG_VALUE, "300" },
 	{ "[product]\nname=x\n[policy]\nwindow=01:00-02:00\n", FAULT_CONFIG_VALUE, "window" },
+	{ "[product]\nname=x\n[fleetlock]\nurl=a:b@lock.example\n", FAULT_CONFIG_VALUE,
+	  "url must" },
+	{ "[product]\nname=x\n[fleetlock]\ngroup=a_b\n", FAULT_CONFIG_VALUE, "dashes" },
+	{ "[product]\nname=x\n[omaha]\nurl=ftp://x/\n", FAULT_CONFIG_VALUE, "[omaha] url" },
+	{ "[product]\nname=x\n[report]\nurl=\n", FAULT_CONFIG_VALUE, "[report] url" },
+	{ "[product]\nname=x\n[report]\nprometheus=p\n", FAULT_CONFIG_VALUE, "absolute" },
+	{ "[product]\nname=x\n[reboot]\nwarn=3601\n", FAULT_CONFIG_VALUE, "3600" },
+	{ "[product]\nname=x\n[reboot]\nhook-timeout=0\n", FAULT_CONFIG_VALUE, "from 1" },
 };
 
 static void test_refusals(void)
@@ -174,8 +217,10 @@ static void test_missing(void)
 
 static const struct tap_case CASES[] = {
 	{ "defaults", test_defaults },
+	{ "a fleet's defaults", test_fleet_defaults },
 	{ "every key", test_every_key },
 	{ "every key of the policy", test_policy },
+	{ "every key of a fleet's", test_fleet_keys },
 	{ "refusals", test_refusals },
 	{ "no file", test_missing },
 };
