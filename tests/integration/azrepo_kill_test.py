@@ -92,6 +92,30 @@ def test_rotation(keeper, works):
                    keeper.keyid("timestamp")))
 
 
+def test_lost(keeper, works):
+    """A lost key replaced: a client may be refused in one moment, and the next command ends that."""
+    repo, good = keeper.repo, keeper.folder / "good"
+    words = ("rotate-key", repo, "--role", "timestamp", "--add", keeper.key("spare"), "--remove",
+             keeper.keyid("timestamp"), "--lost")
+    keeper.key("timestamp").unlink()
+    shutil.copytree(repo, good)
+    refused = 0
+    for number in range(1, counts(words, keeper.folder / "trace")["rename"] + 1):
+        renew(repo, good)
+        machine = Client(repo)
+        assert killed(words, "rename", number), number
+        try:
+            machine.refresh()
+        except Refused as why:
+            assert "too few signatures" in str(why), why
+            refused += 1
+        if "carrying on" not in keeper.do("renew", repo).stdout:
+            keeper.do(*words)
+        machine.bundles()
+        assert machine.root["signed"]["version"] == 2
+    assert refused == 1, refused
+
+
 def test_add(keeper, works):
     """A bundle taken in."""
     extra = keeper.folder / "extra.azb"
@@ -121,7 +145,7 @@ def test_init(keeper, works):
 
 
 def main():
-    cases, failed = [test_publish, test_rotation, test_add, test_init], 0
+    cases, failed = [test_publish, test_rotation, test_lost, test_add, test_init], 0
     print(f"1..{len(cases)}", flush=True)
     with tempfile.TemporaryDirectory() as base:
         works = Works(AZBUNDLE, base)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """azrepo(1) is true: its examples run, and it names what the program takes, no more and no less.
 
-azrepo_man_test.py AZREPO AZBUNDLE PAGE. Prints TAP."""
+azrepo_man_test.py AZREPO AZBUNDLE PAGE GUIDE. Prints TAP."""
+import json
 import os
 import pathlib
 import re
@@ -13,7 +14,7 @@ import tempfile
 
 from azrepo_rig import Client, Refused, Works, run
 
-AZREPO, AZBUNDLE, PAGE = map(os.path.abspath, sys.argv[1:])
+AZREPO, AZBUNDLE, PAGE, GUIDE = map(os.path.abspath, sys.argv[1:])
 TEXT = pathlib.Path(PAGE).read_text(encoding="utf-8")
 
 
@@ -28,18 +29,43 @@ def shell(folder, commands):
     return run("sh", "-euc", commands, cwd=folder, env={**os.environ, "PATH": path})
 
 
-def test_examples(folder):
-    """A repository, a server's copy of it, a key that is elsewhere: as the page has it."""
+def shop(folder):
+    """Bundles of two releases, and the delta between them."""
     works = Works(AZBUNDLE, folder)
     for source, name in ((works.release("1.0", 1, product="shop"), "shop-1.0"),
                          (works.release("1.1", 2, product="shop"), "shop-1.1")):
         shutil.move(source, folder / f"{name}.azb")
     run(AZBUNDLE, "delta", "--quick", "--old", folder / "shop-1.0.azb", "--new", folder / "shop-1.1.azb", "-o",
         folder / "shop-1.0-to-1.1.azb")
-    shutil.copy(folder / "shop-1.0.azb", folder / "shop-1.0-again.azb")
+    shutil.move(works.ca, folder / "ca.crt")
     shutil.rmtree(folder / "keys")
-    for name in ("www", "elsewhere"):
+    (folder / "www").mkdir()
+
+
+def test_guide(folder):
+    """docs/REPOSITORY.md, from nothing to a replaced key, as it stands."""
+    shop(folder)
+    for name in ("vault", "work"):
         (folder / name).mkdir()
+    part = pathlib.Path(GUIDE).read_text(encoding="utf-8").split("## Keeping a repository")[1].split("\n## ")[0]
+    blocks = re.findall(r"\n\n((?:    .*\n)+)", part)
+    assert len(blocks) >= 8, blocks
+    for block in blocks:
+        if "KEYID" in block:
+            told = json.loads(run(AZREPO, "status", "--json", folder / "repo").stdout)
+            block = block.replace("KEYID", told["roles"][4]["keys"][0]["keyid"][:12])
+        shell(folder, block)
+    client = Client(folder / "repo")
+    client.bundles()
+    assert client.root["signed"]["version"] == 2
+    Client(folder / "www").bundles()
+
+
+def test_examples(folder):
+    """A repository, a server's copy of it, a key that is elsewhere: as the page has it."""
+    shop(folder)
+    shutil.copy(folder / "shop-1.0.azb", folder / "shop-1.0-again.azb")
+    (folder / "elsewhere").mkdir()
     begin, copy, elsewhere = examples()
     assert "good: root 1" in shell(folder, begin).stdout
     assert (folder / "status.html").stat().st_size > 5000
@@ -86,7 +112,7 @@ def test_exit_status(folder):
 
 
 def main():
-    cases, failed = [test_examples, test_options, test_exit_status], 0
+    cases, failed = [test_examples, test_guide, test_options, test_exit_status], 0
     print(f"1..{len(cases)}", flush=True)
     for number, case in enumerate(cases, 1):
         with tempfile.TemporaryDirectory() as folder:

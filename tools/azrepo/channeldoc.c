@@ -141,6 +141,19 @@ void channeldoc_release_put(json_t *document, json_t *release)
 	json_array_insert_new(releases, at, release);
 }
 
+void channeldoc_trim(json_t *document, size_t keep)
+{
+	json_t *releases = json_object_get(document, "releases");
+	size_t at = 0;
+
+	while (json_array_size(releases) > keep && at < json_array_size(releases) - 1) {
+		if (json_is_true(json_object_get(json_array_get(releases, at), "barrier")))
+			at++;
+		else
+			json_array_remove(releases, at);
+	}
+}
+
 static json_t *custom_of(const json_t *target)
 {
 	return json_object_get(json_object_get(target, "custom"), "azupdate");

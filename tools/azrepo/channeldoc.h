@@ -20,6 +20,8 @@ gboolean channeldoc_store(struct repository *repository, const struct place *pla
 json_t *channeldoc_release(const json_t *document, const char *version, GError **error);
 /* Takes `release` over, in its place: the newest is last. */
 void channeldoc_release_put(json_t *document, json_t *release);
+/* Takes out the oldest releases above that number; barriers stay. */
+void channeldoc_trim(json_t *document, size_t keep);
 /* The release of a version as the repository's bundles make it. FAULT_AZREPO_RELEASE: there is no
  * bundle of it. The caller owns it. */
 json_t *channeldoc_release_make(const struct repository *repository, const struct place *place,

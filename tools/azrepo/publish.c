@@ -11,18 +11,22 @@ static struct {
 	gboolean barrier;
 	char *dead_end;
 	gint64 minimum_free_bytes;
+	int keep;
 } options = { .minimum_free_bytes = -1 };
 
-static const GOptionEntry ENTRIES[] = { PLACE_ENTRIES(options.change.place),
-					WAVES_ENTRIES(options.waves),
-					{ "barrier", 0, 0, G_OPTION_ARG_NONE, &options.barrier,
-					  "older machines must not jump over this release", NULL },
-					{ "dead-end", 0, 0, G_OPTION_ARG_STRING, &options.dead_end,
-					  "no way leads on from this release, and why", "REASON" },
-					{ "minimum-free", 0, 0, G_OPTION_ARG_INT64,
-					  &options.minimum_free_bytes,
-					  "free space that a machine must have in /var", "BYTES" },
-					G_OPTION_ENTRY_NULL };
+static const GOptionEntry ENTRIES[] = {
+	PLACE_ENTRIES(options.change.place),
+	WAVES_ENTRIES(options.waves),
+	{ "barrier", 0, 0, G_OPTION_ARG_NONE, &options.barrier,
+	  "older machines must not jump over this release", NULL },
+	{ "dead-end", 0, 0, G_OPTION_ARG_STRING, &options.dead_end,
+	  "no way leads on from this release, and why", "REASON" },
+	{ "minimum-free", 0, 0, G_OPTION_ARG_INT64, &options.minimum_free_bytes,
+	  "free space that a machine must have in /var", "BYTES" },
+	{ "keep", 0, 0, G_OPTION_ARG_INT, &options.keep,
+	  "take out the oldest releases above this number; barriers stay", "N" },
+	G_OPTION_ENTRY_NULL
+};
 
 /* Published again, a release takes new bundles in; what is not said stays. */
 static gboolean publish(struct repository *repository, const struct place *place, json_t *document,
@@ -48,6 +52,8 @@ static gboolean publish(struct repository *repository, const struct place *place
 		return FALSE;
 	}
 	channeldoc_release_put(document, release);
+	if (options.keep > 0)
+		channeldoc_trim(document, (size_t)options.keep);
 	return TRUE;
 }
 
@@ -60,7 +66,10 @@ gboolean command_publish(int argc, char **argv, GError **error)
 		2, 2
 	};
 
-	return command_parse(&argc, &argv, &TEXT, ENTRIES, &options.change.signing, error) &&
-	       (options.dead_end == NULL || names_reason_check(options.dead_end, error)) &&
+	if (!command_parse(&argc, &argv, &TEXT, ENTRIES, &options.change.signing, error))
+		return FALSE;
+	if (options.keep < 0)
+		return failure_set(error, FAULT_ARGUMENT, "--keep is below 1");
+	return (options.dead_end == NULL || names_reason_check(options.dead_end, error)) &&
 	       release_change(argv, &options.change, TRUE, publish, error);
 }

@@ -6,6 +6,7 @@
 
 #include "canonjson.h"
 #include "failure.h"
+#include "files.h"
 #include "signature.h"
 
 static json_t *spec_pack(const struct role_spec *spec)
@@ -72,7 +73,7 @@ static gboolean entry_is_honest(json_t *entry)
 
 	if (text == NULL || canonical == NULL || !json_is_string(json_object_get(entry, "role")) ||
 	    !role_find(json_string_value(json_object_get(entry, "role")), &role, NULL) ||
-	    !json_is_array(json_object_get(entry, "signatures")) ||
+	    !role_is(role, entry) || !json_is_array(json_object_get(entry, "signatures")) ||
 	    !json_is_array(json_object_get(entry, "specs")))
 		return FALSE;
 	told = g_base64_decode(text, &size_bytes);
@@ -83,23 +84,23 @@ static gboolean entry_is_honest(json_t *entry)
 
 json_t *request_read(const char *path, GError **error)
 {
-	g_autofree char *text = NULL, *why = NULL;
+	g_autofree char *whole = g_canonicalize_filename(path, NULL);
+	g_autofree char *why = NULL;
 	g_autoptr(GError) cause = NULL;
+	g_autoptr(GBytes) bytes = files_get("/", whole, REQUEST_SIZE_MAX, &cause);
 	g_autoptr(JsonValue) request = NULL;
 	json_t *entry;
-	gsize size_bytes;
 	size_t i;
 
-	if (!g_file_get_contents(path, &text, &size_bytes, &cause)) {
+	if (bytes == NULL) {
 		failure_set(error, FAULT_AZREPO_REQUEST, "%s", cause->message);
 		return NULL;
 	}
-	if (size_bytes <= REQUEST_SIZE_MAX)
-		request = json_object_parse(text, size_bytes, &why);
+	request = json_object_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &why);
 	if (request == NULL ||
 	    g_strcmp0(json_string_value(json_object_get(request, "schema")), REQUEST_SCHEMA) != 0) {
 		failure_set(error, FAULT_AZREPO_REQUEST, "%s is no request of azrepo: %s", path,
-			    why != NULL ? why : "its size or schema is another");
+			    why != NULL ? why : "its schema is another");
 		return NULL;
 	}
 	json_array_foreach(json_object_get(request, "requests"), i, entry)

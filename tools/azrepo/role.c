@@ -83,19 +83,24 @@ json_t *role_next(const json_t *envelope, gint64 expires_s)
 	return json_pack("{s:[], s:o}", "signatures", "signed", content);
 }
 
+gboolean role_is(enum role role, const json_t *envelope)
+{
+	json_t *type = json_object_get(role_signed(envelope), "_type");
+
+	return g_strcmp0(json_string_value(type), TYPES[role]) == 0;
+}
+
 json_t *role_decode(enum role role, const char *bytes, size_t size_bytes, char **ret_why)
 {
 	g_autoptr(JsonValue) envelope = json_object_parse(bytes, size_bytes, ret_why);
 	json_t *content = envelope != NULL ? role_signed(envelope) : NULL;
-	const char *type = json_string_value(json_object_get(content, "_type"));
 	const char *expires = json_string_value(json_object_get(content, "expires"));
 	gint64 expires_s;
 
 	if (envelope == NULL)
 		return NULL;
-	if (type == NULL || strcmp(type, TYPES[role]) != 0 || role_version(envelope) < 1 ||
-	    expires == NULL || !role_time_read(expires, &expires_s) ||
-	    !json_is_array(role_signatures(envelope))) {
+	if (!role_is(role, envelope) || role_version(envelope) < 1 || expires == NULL ||
+	    !role_time_read(expires, &expires_s) || !json_is_array(role_signatures(envelope))) {
 		*ret_why = g_strdup_printf("it is no metadata of the role %s", NAMES[role]);
 		return NULL;
 	}

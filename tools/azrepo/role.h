@@ -40,6 +40,9 @@ json_t *role_decode(enum role role, const char *bytes, size_t size_bytes, char *
 /* As it stands in a file. The caller frees with free(). */
 char *role_encode(const json_t *envelope);
 
+/* Whether what is signed says that it is of this role's type; targets and channels have the same. */
+gboolean role_is(enum role role, const json_t *envelope);
+
 /* Borrowed, of a decoded envelope. */
 json_t *role_signed(const json_t *envelope);
 json_t *role_signatures(const json_t *envelope);
