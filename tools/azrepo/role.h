@@ -40,7 +40,7 @@ json_t *role_decode(enum role role, const char *bytes, size_t size_bytes, char *
 /* As it stands in a file. The caller frees with free(). */
 char *role_encode(const json_t *envelope);
 
-/* Whether what is signed says that it is of this role's type; targets and channels have the same. */
+/* Whether what is signed says that it is of this role's type: channels has that of targets. */
 gboolean role_is(enum role role, const json_t *envelope);
 
 /* Borrowed, of a decoded envelope. */
