@@ -51,6 +51,7 @@ def environment(folder, libraries):
     (pathlib.Path(folder) / "sitecustomize.py").write_text(SHIM)
     # python-tuf has its package at the top, securesystemslib too.
     places = [folder, *(str(path.resolve()) for path in libraries)]
+    # faketime is loaded before the sanitizer; and to look for leaks takes longer than all else.
     preload = {"ASAN_OPTIONS": "exitcode=77:verify_asan_link_order=0:detect_leaks=0",
                "UBSAN_OPTIONS": "exitcode=77:halt_on_error=1"}
     return {**os.environ, **preload, "PYTHONPATH": os.pathsep.join(places),
