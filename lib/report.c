@@ -155,9 +155,11 @@ gboolean report_keep(const char *state_dir, const struct report_event *event, gb
 	struct reportspool spool;
 	gboolean done;
 
+	reportspool_lock();
 	reportspool_init(&spool, state_dir);
 	done = event_keep(&spool, event, deliver, error);
 	reportspool_done(&spool);
+	reportspool_unlock();
 	return done;
 }
 

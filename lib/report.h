@@ -5,7 +5,9 @@
  * schema/event.schema.json what the server gets.
  *
  * The spool is the folder STATE/reports, one file for each event that is not delivered yet. It
- * holds REPORT_SPOOL_MAX events; the oldest ones give way, and the next report says how many. */
+ * holds REPORT_SPOOL_MAX events; the oldest ones give way, and the next report says how many.
+ *
+ * Events may be kept while others are sent; only one report_send() at a time. */
 
 #include <gio/gio.h>
 #include <glib.h>

@@ -13,7 +13,8 @@ struct delivery {
 	const struct report_sender *sender;
 	struct reportspool *spool;
 	GCancellable *cancellable;
-	unsigned batch; /* events in the next POST at most */
+	unsigned batch;   /* events in the next POST at most */
+	uint64_t dropped; /* that the spool does not count yet */
 };
 
 enum verdict {
@@ -47,7 +48,7 @@ static void events_gather(struct delivery *delivery, const GArray *list, json_t 
 		g_warning("an event that was kept for the report server is damaged, and given up");
 		/* If that fails it does again in events_remove(), which tells. */
 		(void)reportspool_remove(delivery->spool, sequence, NULL);
-		delivery->spool->dropped++;
+		delivery->dropped++;
 	}
 	*ret_count = i;
 }
@@ -55,11 +56,11 @@ static void events_gather(struct delivery *delivery, const GArray *list, json_t 
 static char *document_new(const struct delivery *delivery, json_t *events)
 {
 	const struct report_sender *sender = delivery->sender;
-	g_autoptr(JsonValue)
-		document = json_pack("{s:s, s:s, s:s, s:s, s:I, s:O}", "schema", "azupdate.event/1",
-				     "machine", sender->machine_id, "product", sender->product,
-				     "architecture", sender->architecture, "dropped",
-				     (json_int_t)delivery->spool->dropped, "events", events);
+	g_autoptr(JsonValue) document = json_pack(
+		"{s:s, s:s, s:s, s:s, s:I, s:O}", "schema", "azupdate.event/1", "machine",
+		sender->machine_id, "product", sender->product, "architecture",
+		sender->architecture, "dropped",
+		(json_int_t)(delivery->spool->dropped + delivery->dropped), "events", events);
 	char *text = json_dumps(document, JSON_COMPACT);
 	char *copy = g_strdup(text);
 
@@ -133,7 +134,7 @@ static gboolean batch_deliver(struct delivery *delivery, const GArray *list, uin
 	}
 	if (verdict == VERDICT_REFUSED) {
 		g_warning("the report server does not want an event, which is given up");
-		delivery->spool->dropped++;
+		delivery->dropped++;
 	}
 	return events_remove(delivery, list, count, error);
 }
@@ -172,6 +173,22 @@ static unsigned seconds_left(const struct reportspool *spool)
 	return (unsigned)CLAMP((left_ms + 999) / 1000, 1, REPORT_RETRY_MOST_S);
 }
 
+/* Into the state as it is by now: events may have been kept meanwhile. */
+static gboolean outcome_save(const struct delivery *delivery, GError **error)
+{
+	struct reportspool now;
+	gboolean done;
+
+	reportspool_lock();
+	reportspool_init(&now, delivery->sender->state_dir);
+	now.backoff = delivery->spool->backoff;
+	now.dropped += delivery->dropped;
+	done = reportspool_save(&now, error);
+	reportspool_done(&now);
+	reportspool_unlock();
+	return done;
+}
+
 static gboolean spool_send(struct delivery *delivery, unsigned *ret_next_s, GError **error)
 {
 	struct reportspool *spool = delivery->spool;
@@ -191,14 +208,14 @@ static gboolean spool_send(struct delivery *delivery, unsigned *ret_next_s, GErr
 	if (!done)
 		*ret_next_s = seconds_left(spool);
 	/* With a failure already set, that of saving would say less. */
-	return reportspool_save(spool, done ? error : NULL) && done;
+	return outcome_save(delivery, done ? error : NULL) && done;
 }
 
 gboolean report_send(const struct report_sender *sender, GCancellable *cancellable,
 		     unsigned *ret_next_s, GError **error)
 {
 	struct reportspool spool;
-	struct delivery delivery = { sender, &spool, cancellable, REPORT_BATCH_MAX };
+	struct delivery delivery = { sender, &spool, cancellable, REPORT_BATCH_MAX, 0 };
 	gboolean done;
 
 	reportspool_init(&spool, sender->state_dir);

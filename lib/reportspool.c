@@ -17,6 +17,19 @@ static const uint64_t SEQUENCE_MAX = (uint64_t)1 << 50;
 /* A server that is away is never given up; its events are, one by one. */
 static const uint64_t PATIENCE_MS = (uint64_t)1000 * 365 * 86400 * 1000;
 
+/* An event may be kept by one thread while another one delivers. */
+static GMutex lock;
+
+void reportspool_lock(void)
+{
+	g_mutex_lock(&lock);
+}
+
+void reportspool_unlock(void)
+{
+	g_mutex_unlock(&lock);
+}
+
 static char *event_path(const struct reportspool *spool, uint64_t sequence)
 {
 	return g_strdup_printf("%s/%0*" G_GUINT64_FORMAT ".json", spool->folder, NAME_DIGITS,

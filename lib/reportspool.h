@@ -28,6 +28,9 @@ void reportspool_init(struct reportspool *spool, const char *state_dir);
 void reportspool_done(struct reportspool *spool);
 /* Atomic and durable. FAULT_REPORT_SPOOL. */
 gboolean reportspool_save(const struct reportspool *spool, GError **error);
+/* Around reading, changing and saving the state, which takes a moment and no network. */
+void reportspool_lock(void);
+void reportspool_unlock(void);
 
 /* Numbers of the events that are kept, of uint64_t, in order. */
 GArray *reportspool_list(const struct reportspool *spool);

@@ -35,6 +35,7 @@
 #define AZUPDATE_SCHEMA_ATTESTATION "azupdate.attestation/1" /* attest */
 #define AZUPDATE_SCHEMA_ATTESTED "azupdate.attested/1"       /* azbundle attest-verify */
 #define AZUPDATE_SCHEMA_ERROR "azupdate.error/1"             /* any command that failed */
+#define AZUPDATE_SCHEMA_EVENT "azupdate.event/1"             /* is posted to [report] url= */
 #define AZUPDATE_SCHEMA_HEALTH "azupdate.health/1"           /* health show */
 #define AZUPDATE_SCHEMA_JOB "azupdate.job/1"   /* install, verify, repair, health run, cancel */
 #define AZUPDATE_SCHEMA_LINT "azupdate.lint/1" /* azbundle lint */
