@@ -3,6 +3,7 @@
  * so that one event that it does not like costs no other. */
 #include <string.h>
 
+#include "azupdate/azupdate.h"
 #include "failure.h"
 #include "httpcall.h"
 #include "json.h"
@@ -57,7 +58,7 @@ static char *document_new(const struct delivery *delivery, json_t *events)
 {
 	const struct report_sender *sender = delivery->sender;
 	g_autoptr(JsonValue) document = json_pack(
-		"{s:s, s:s, s:s, s:s, s:I, s:O}", "schema", "azupdate.event/1", "machine",
+		"{s:s, s:s, s:s, s:s, s:I, s:O}", "schema", AZUPDATE_SCHEMA_EVENT, "machine",
 		sender->machine_id, "product", sender->product, "architecture",
 		sender->architecture, "dropped",
 		(json_int_t)(delivery->spool->dropped + delivery->dropped), "events", events);

@@ -15,7 +15,8 @@ import threading
 import traceback
 
 DRIVER = os.path.abspath(sys.argv[1])
-WORLD = tempfile.TemporaryDirectory(prefix="azupdate-")
+# In memory where that can be: what is flushed here need not reach a disk.
+WORLD = tempfile.TemporaryDirectory(prefix="azupdate-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
 folders = iter(range(1000000))
 
 

@@ -165,6 +165,25 @@ def test_damaged():
     assert (spool / "notes").exists()
 
 
+def test_kept_meanwhile():
+    """what happens while others are delivered is kept, counted and delivered"""
+    state = folder()
+    keep(state)
+
+    def status(document):
+        if document["events"][0]["sequence"] == 1:
+            keep(state, kind=1)
+        return 200
+    with Collector(status) as server:
+        result = good(report(server, state))
+        assert result["waiting"] == 0 and [event["sequence"] for event in server.events()] == [1, 2], result
+        keep(state)
+        good(report(server, state))
+        assert server.events()[-1]["sequence"] == 3, server.events()
+    counts = json.loads((state / "reports" / "state.json").read_text())["counts"]
+    assert (counts["staged"], counts["activated"]) == (2, 1), counts
+
+
 def test_reasons():
     """whatever a health check has said, the event is valid"""
     state = folder()

@@ -144,7 +144,13 @@ static void test_bound(void)
 	struct report_spool_state state;
 	g_autoptr(JsonValue) first = NULL;
 
-	for (unsigned i = 0; i < REPORT_SPOOL_MAX + 3; i++)
+	for (unsigned i = 1; i <= REPORT_SPOOL_MAX - 1; i++) {
+		g_autofree char *name = g_strdup_printf("reports/%016u.json", i);
+		g_autofree char *text = g_strdup_printf("{\"sequence\":%u}", i);
+
+		expect(tempdir_write(folder, name, text, 0644));
+	}
+	for (unsigned i = 0; i < 4; i++)
 		expect(report_keep(folder, &ROLLED_BACK, TRUE, NULL));
 	report_spool_state(folder, &state);
 	expect(state.waiting == REPORT_SPOOL_MAX && state.dropped == 3);
