@@ -19,16 +19,20 @@ static void rollout_free(struct channel_rollout *rollout)
 	g_free(rollout);
 }
 
+static void release_clear(struct channel_release *release)
+{
+	g_free(release->version);
+	g_strfreev(release->bundles);
+	g_free(release->dead_end);
+	rollout_free(release->rollout);
+}
+
 void channel_free(struct channel *channel)
 {
 	if (channel == NULL)
 		return;
-	for (unsigned i = 0; i < channel->n_releases; i++) {
-		g_free(channel->releases[i].version);
-		g_strfreev(channel->releases[i].bundles);
-		g_free(channel->releases[i].dead_end);
-		rollout_free(channel->releases[i].rollout);
-	}
+	for (unsigned i = 0; i < channel->n_releases; i++)
+		release_clear(&channel->releases[i]);
 	for (unsigned i = 0; i < channel->n_revoked; i++) {
 		g_free(channel->revoked[i].version);
 		g_free(channel->revoked[i].reason);
@@ -470,4 +474,16 @@ char *channel_encode(const struct channel *channel)
 	copy = g_strconcat(text, "\n", NULL);
 	free(text); /* jansson's */
 	return copy;
+}
+
+void channel_keep(struct channel *channel, channel_keep_func stays, const void *data)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < channel->n_releases; i++)
+		if (stays(&channel->releases[i], data))
+			channel->releases[kept++] = channel->releases[i];
+		else
+			release_clear(&channel->releases[i]);
+	channel->n_releases = kept;
 }

@@ -85,3 +85,7 @@ const char *channel_revoked(const struct channel *channel, const char *version);
 bool channel_time_decode(const char *text, int64_t *ret_time_s);
 /* `time_s` within those years. Free with g_free(). */
 char *channel_time_encode(int64_t time_s);
+
+/* Leaves only the releases for which `stays` is true. */
+typedef bool (*channel_keep_func)(const struct channel_release *release, const void *data);
+void channel_keep(struct channel *channel, channel_keep_func stays, const void *data);

@@ -18,9 +18,10 @@ enum key_kind {
 	KEY_PATHS,  /* absolute paths, separated by ; */
 	KEY_NUMBER, /* between minimum and maximum */
 	KEY_WINDOW, /* maintenance windows, see window.h */
-	KEY_YES,    /* these three: one of two words, the second one is TRUE */
+	KEY_YES,    /* these four: one of two words, the second one is TRUE */
 	KEY_APPROVAL,
 	KEY_REBOOT,
+	KEY_BUNDLES,
 	KEY_URL,   /* http or https */
 	KEY_GROUP, /* of a lock server */
 };
@@ -75,6 +76,10 @@ static const struct key KEYS[] = {
 	{ "repository", "root", KEY_PATH, offsetof(struct config, repository_root),
 	  "/etc/azupdate/root.json", 0, 0 },
 	{ "repository", "channel", KEY_TEXT, offsetof(struct config, channel), "stable", 0, 0 },
+	{ "repository", "bundles", KEY_BUNDLES, offsetof(struct config, bundles_listed), "any", 0,
+	  0 },
+	{ "repository", "accept-expired", KEY_YES, offsetof(struct config, accept_expired), "no", 0,
+	  0 },
 	{ "policy", "windows", KEY_WINDOW, offsetof(struct config, windows), NULL, 0, 0 },
 	{ "policy", "reboot-windows", KEY_WINDOW, offsetof(struct config, reboot_windows), NULL, 0,
 	  0 },
@@ -86,6 +91,8 @@ static const struct key KEYS[] = {
 	{ "policy", "soak", KEY_NUMBER, offsetof(struct config, soak_s), "0", 0, 31536000 },
 	{ "policy", "check-interval", KEY_NUMBER, offsetof(struct config, check_interval_s),
 	  "21600", 300, 604800 },
+	{ "policy", "boot-spread", KEY_NUMBER, offsetof(struct config, boot_spread_s), "600", 0,
+	  86400 },
 	{ "policy", "battery-minimum", KEY_NUMBER, offsetof(struct config, battery_minimum), "30",
 	  0, 100 },
 	{ "policy", "free-space-minimum", KEY_NUMBER,
@@ -109,6 +116,7 @@ static const char *const WORDS[][2] = {
 	[KEY_YES] = { "no", "yes" },
 	[KEY_APPROVAL] = { "auto", "manual" },
 	[KEY_REBOOT] = { "auto", "never" },
+	[KEY_BUNDLES] = { "any", "listed" },
 };
 
 static const struct key *key_find(const char *group, const char *name)
@@ -228,6 +236,7 @@ static gboolean value_store(const struct key *key, const char *value, struct con
 	case KEY_YES:
 	case KEY_APPROVAL:
 	case KEY_REBOOT:
+	case KEY_BUNDLES:
 		return word_store(key, value, member, error);
 	}
 	g_assert_not_reached();
@@ -343,6 +352,7 @@ struct policy_config config_policy(const struct config *config)
 		.reboot = !config->reboot_never,
 		.soak_s = config->soak_s,
 		.check_interval_s = config->check_interval_s,
+		.boot_spread_s = config->boot_spread_s,
 		.battery_minimum = config->battery_minimum,
 		.attempts = config->attempts,
 		.warn_s = config->warn_s,

@@ -36,6 +36,8 @@ struct config {
 	char *repository;          /* [repository] url=, NULL: none; releases come by hand */
 	char *repository_root;     /* [repository] root=, default /etc/azupdate/root.json */
 	char *channel;             /* [repository] channel=, default stable */
+	gboolean bundles_listed;   /* [repository] bundles=any|listed, default any */
+	gboolean accept_expired;   /* [repository] accept-expired=no|yes, default no */
 	struct window *windows;    /* [policy] windows=, NULL: always */
 	struct window *reboot_windows;   /* [policy] reboot-windows=, NULL: as windows */
 	gboolean approval_manual;        /* [policy] approval=auto|manual, default auto */
@@ -44,6 +46,7 @@ struct config {
 	gboolean reboot_never;           /* [policy] reboot=auto|never, default auto */
 	unsigned soak_s;                 /* [policy] soak=, 0..31536000, default 0 */
 	unsigned check_interval_s;       /* [policy] check-interval=, 300..604800, default 21600 */
+	unsigned boot_spread_s;          /* [policy] boot-spread=, 0..86400, default 600 */
 	unsigned battery_minimum;        /* [policy] battery-minimum=, percent, default 30 */
 	unsigned free_space_minimum_mib; /* [policy] free-space-minimum=, 0..1048576, default 16 */
 	unsigned attempts;               /* [policy] attempts=, 1..100, default 6 */

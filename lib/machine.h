@@ -64,6 +64,7 @@ struct machine_install {
 	gboolean activate;              /* make it the next boot, after it is staged */
 	const uint8_t *manifest_hash;   /* SHA-256 over the manifest's bytes, as a repository's
 					 * metadata names it; NULL: any release will do. Borrowed */
+	gboolean accept_expired;        /* of the repository's metadata that a bundle carries */
 	machine_progress_func progress; /* called from the calling thread; may be NULL */
 	gpointer user_data;
 	GCancellable *cancellable; /* may be NULL */

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "bundle.h"
+#include "carried.h"
 #include "crypto.h"
 #include "failure.h"
 #include "machine_payloads.h"
+#include "network.h"
 #include "recstore.h"
 
 struct install {
@@ -95,6 +97,20 @@ static gboolean manifest_check(struct install *install, GError **error)
 			   install->manifest->version);
 }
 
+/* What came out of a repository was judged already. */
+static gboolean metadata_check(struct install *install, GError **error)
+{
+	const struct carried_options options = {
+		.config = install->machine->config,
+		.accept_expired = install->options->accept_expired,
+		.now_s = g_get_real_time() / G_USEC_PER_SEC,
+		.cancellable = install->options->cancellable,
+	};
+
+	return install->options->manifest_hash != NULL ||
+	       carried_check(install->bundle, &options, error);
+}
+
 static gboolean past_check(struct install *install, GError **error)
 {
 	const struct manifest *manifest = install->manifest;
@@ -152,8 +168,9 @@ static gboolean install_check(struct install *install, GError **error)
 	if (machine->boot->running != MACHINE_RUNNING_UNKNOWN)
 		install->running = slotstore_read(&machine->layout->boot[machine->boot->running],
 						  NULL);
-	return manifest_check(install, error) && release_check(install, error) &&
-	       past_check(install, error) && target_choose(install, error);
+	return metadata_check(install, error) && manifest_check(install, error) &&
+	       release_check(install, error) && past_check(install, error) &&
+	       target_choose(install, error);
 }
 
 static gboolean payloads_open(struct install *install, enum disk_mode mode, GError **error)
@@ -259,22 +276,6 @@ static void install_tell(const struct install *install, struct machine_installed
 	ret_installed->made_bytes = stats.made_blocks * VERITREE_BLOCK_SIZE;
 	ret_installed->kept_bytes = stats.kept_blocks * VERITREE_BLOCK_SIZE;
 	ret_installed->written_bytes = stats.written_bytes;
-}
-
-static struct source_options network_options(const struct config *config)
-{
-	struct source_options options = source_options_default();
-
-	options.parallel = config->parallel;
-	options.rate_bytes_s = config->rate_bytes_s;
-	options.retry_time_s = config->retry_time_s;
-	options.slow_bytes_s = config->slow_bytes_s;
-	options.slow_time_s = config->slow_time_s;
-	options.proxy = g_strcmp0(config->proxy, "none") == 0 ? "" : config->proxy;
-	options.ca_file = config->ca_file;
-	options.certificate = config->certificate;
-	options.key = config->key;
-	return options;
 }
 
 struct source *machine_source_open(const struct machine *machine,

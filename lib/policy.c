@@ -83,7 +83,7 @@ static int64_t check_time(const struct policy_input *input)
 
 	if (machine->boot_s > 0 && machine->boot_s <= input->now_s)
 		boot_s = machine->boot_s +
-			 policygate_jitter(machine, machine->boot_s, POLICY_BOOT_S);
+			 policygate_jitter(machine, machine->boot_s, input->config->boot_spread_s);
 	if (state->last_check_s > 0 && state->last_check_s <= input->now_s) {
 		int64_t wait_s = interval_s * 11 / 10;
 		int64_t spread_s = interval_s / 5;
@@ -112,7 +112,8 @@ static bool check_first(struct work *work)
 		return false;
 	/* After a power cut all machines of a site boot at once. */
 	if (boot_s > 0 && boot_s <= input->now_s && !input->machine->asked)
-		may_s = boot_s + policygate_jitter(input->machine, boot_s, POLICY_BOOT_S);
+		may_s = boot_s +
+			policygate_jitter(input->machine, boot_s, input->config->boot_spread_s);
 	if (may_s <= input->now_s)
 		return act(work, POLICY_CHECK, NULL);
 	work->check_s = may_s;

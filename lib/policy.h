@@ -25,7 +25,7 @@ enum {
 	POLICY_RETRY_FIRST_S = 300, /* check again after a failed one: doubled up to the interval */
 	POLICY_BACKOFF_FIRST_S = 900, /* stage again after a failure: doubled up to a day */
 	POLICY_BACKOFF_MAX_S = 86400,
-	POLICY_BOOT_S = 600,        /* first check after a boot: spread over so many seconds */
+	POLICY_BOOT_S = 600,        /* a good boot_spread_s */
 	POLICY_LOCK_RETRY_S = 60,   /* ask for the lock again: after once to three times of it */
 	POLICY_WARNED_MAX_S = 3600, /* a warning to users that is older than the time it gave by
 				     * so much counts no more */
@@ -151,6 +151,7 @@ struct policy_config {
 	bool lock;                           /* FleetLock is configured */
 	unsigned soak_s;
 	unsigned check_interval_s; /* at least 60 */
+	unsigned boot_spread_s;    /* the first check after a boot: within so many seconds */
 	unsigned battery_minimum;  /* percent */
 	unsigned attempts;         /* at staging one release; at least 1 */
 	unsigned warn_s;           /* that logged-in users get; 0: they are not warned */

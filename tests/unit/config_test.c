@@ -51,19 +51,21 @@ static void test_defaults(void)
 	expect(!config->approval_manual && !config->mains && !config->metered);
 	expect(!config->reboot_never && config->soak_s == 0 && config->check_interval_s == 21600);
 	expect(config->battery_minimum == 30 && config->free_space_minimum_mib == 16);
-	expect(config->attempts == 6);
+	expect(config->attempts == 6 && config->boot_spread_s == 600);
+	expect(!config->bundles_listed && !config->accept_expired);
 }
 
 static void test_policy(void)
 {
-	g_autoptr(Config)
-		config = load("[product]\nname=x\n[repository]\nurl=https://u/\nroot=/r\n"
-			      "channel=edge\n[policy]\nwindows=Mon 01:00-02:00\n"
-			      "reboot-windows=02:00-03:00; Sun 00:00-24:00\napproval=manual\n"
-			      "mains=yes\nmetered=yes\nreboot=never\nsoak=86400\n"
-			      "check-interval=300\nbattery-minimum=0\nfree-space-minimum=2\n"
-			      "attempts=1\n[reboot]\nwarn=0\n",
-			      NULL);
+	g_autoptr(Config) config = load(
+		"[product]\nname=x\n[repository]\nurl=https://u/\nroot=/r\n"
+		"bundles=listed\naccept-expired=yes\nchannel=edge\n[policy]\nwindows=Mon "
+		"01:00-02:00\n"
+		"reboot-windows=02:00-03:00; Sun 00:00-24:00\napproval=manual\n"
+		"mains=yes\nmetered=yes\nreboot=never\nsoak=86400\n"
+		"check-interval=300\nboot-spread=0\nbattery-minimum=0\nfree-space-minimum=2\n"
+		"attempts=1\n[reboot]\nwarn=0\n",
+		NULL);
 	struct policy_config policy;
 
 	expect(config != NULL);
@@ -75,6 +77,7 @@ static void test_policy(void)
 	expect(policy.windows->n_parts == 1 && policy.reboot_windows->n_parts == 2);
 	expect(policy.approval && policy.mains && policy.metered && !policy.reboot);
 	expect(policy.soak_s == 86400 && policy.check_interval_s == 300);
+	expect(policy.boot_spread_s == 0 && config->bundles_listed && config->accept_expired);
 	expect(policy.battery_minimum == 0 && policy.free_minimum_bytes == 2 << 20);
 	expect(policy.attempts == 1 && policy.warn_s == 0 && !policy.lock);
 }

@@ -118,6 +118,7 @@ static inline void world_make(struct world *world, const enum mark marks[static 
 	world->config = (struct policy_config){
 		.reboot = true,
 		.check_interval_s = 6 * HOUR,
+		.boot_spread_s = POLICY_BOOT_S,
 		.attempts = 3,
 	};
 	world->state.attempts = world->attempts;

@@ -28,6 +28,7 @@ gboolean command_rotate_key(int argc, char **argv, GError **error);
 gboolean command_renew(int argc, char **argv, GError **error);
 gboolean command_sign(int argc, char **argv, GError **error);
 gboolean command_join(int argc, char **argv, GError **error);
+gboolean command_export(int argc, char **argv, GError **error);
 gboolean command_check(int argc, char **argv, GError **error);
 gboolean command_status(int argc, char **argv, GError **error);
 

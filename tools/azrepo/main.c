@@ -19,6 +19,7 @@ static const struct command COMMANDS[] = {
 	{ "renew", "sign again what expires soon", command_renew },
 	{ "sign", "sign what was prepared on another machine", command_sign },
 	{ "join", "take such signatures into the repository", command_join },
+	{ "export", "write a bundle for machines without a network", command_export },
 	{ "check", "verify the repository as a client does", command_check },
 	{ "status", "tell what is in the repository", command_status },
 };

@@ -116,6 +116,7 @@ static void machine_make(struct machine *machine, const struct story *story, int
 		.windows = machine->laptop ? NULL : &options->windows,
 		.reboot = true,
 		.check_interval_s = (unsigned)options->check_interval_s,
+		.boot_spread_s = POLICY_BOOT_S,
 		.attempts = 6,
 	};
 	machine->facts = (struct policy_machine){
