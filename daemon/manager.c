@@ -10,9 +10,11 @@
 #include "publish.h"
 #include "source.h"
 #include "tpm_methods.h"
+#include "updater.h"
+#include "words.h"
 #include "work.h"
 
-enum { MANAGER_REASON_MAX = 256, MANAGER_URL_MAX = 2048 };
+enum { MANAGER_URL_MAX = 2048 };
 
 struct work_option {
 	const char *name; /* NULL ends a table */
@@ -22,6 +24,7 @@ struct work_option {
 static const struct work_option INSTALL_OPTIONS[] = {
 	{ "force", offsetof(struct work, force) },
 	{ "activate", offsetof(struct work, activate) },
+	{ "accept_expired", offsetof(struct work, accept_expired) },
 	{ .name = NULL },
 };
 static const struct work_option NO_OPTIONS[] = { { .name = NULL } };
@@ -292,6 +295,7 @@ static gboolean activate_handle(BusManager *manager, GDBusMethodInvocation *invo
 	if (!slot_parse(name, &slot, &error) || !server_machine(user_data, &machine, &error) ||
 	    !machine_activate(machine, slot, &error))
 		return call_fail(invocation, error);
+	updater_activated(server_config(user_data), machine, slot);
 	call_log(invocation, name);
 	properties_follow(user_data);
 	bus_manager_complete_activate(manager, invocation);
@@ -330,19 +334,6 @@ static gboolean mark_good_handle(BusManager *manager, GDBusMethodInvocation *inv
 	return TRUE;
 }
 
-/* The reason goes into state, logs and terminals of others: one printable line. */
-static gboolean reason_check(const char *reason, GError **error)
-{
-	if (strlen(reason) > MANAGER_REASON_MAX)
-		return failure_set(error, FAULT_ARGUMENT, "the reason is longer than %d bytes",
-				   MANAGER_REASON_MAX);
-	for (const char *at = reason; *at != '\0'; at = g_utf8_next_char(at))
-		if (!g_unichar_isprint(g_utf8_get_char(at)))
-			return failure_set(error, FAULT_ARGUMENT,
-					   "the reason holds a character that cannot be shown");
-	return TRUE;
-}
-
 static gboolean mark_bad_handle(BusManager *manager, GDBusMethodInvocation *invocation,
 				const char *name, const char *reason, gpointer user_data)
 {
@@ -350,7 +341,7 @@ static gboolean mark_bad_handle(BusManager *manager, GDBusMethodInvocation *invo
 	GError *error = NULL;
 	unsigned slot = SLOT_NONE;
 
-	if (!slot_parse(name, &slot, &error) || !reason_check(reason, &error) ||
+	if (!slot_parse(name, &slot, &error) || !words_check(reason, &error) ||
 	    !server_machine(user_data, &machine, &error) ||
 	    !machine_mark_bad(machine, slot, reason, &error))
 		return call_fail(invocation, error);

@@ -26,6 +26,11 @@ const char *publish_slot_name(unsigned slot)
 	return NAMES[MIN(slot, SLOT_NONE)];
 }
 
+const char *publish_state_name(enum slot_state state)
+{
+	return STATE_NAMES[state];
+}
+
 static GVariant *failed_encode(GPtrArray *failed)
 {
 	GVariantBuilder builder;

@@ -12,5 +12,7 @@ void publish_slot_unknown(BusSlot *slot);
 void publish_manager(BusManager *manager, const struct machine_status *status);
 void publish_slot(BusSlot *face, const struct machine_slot *slot);
 
+/* "empty", "staged", "trial", "good", "bad" */
+const char *publish_state_name(enum slot_state state);
 /* "a", "b", or "" for SLOT_NONE. */
 const char *publish_slot_name(unsigned slot);

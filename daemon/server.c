@@ -7,6 +7,7 @@
 #include "failure.h"
 #include "manager.h"
 #include "publish.h"
+#include "updates.h"
 
 enum { SERVER_JOBS_MAX = 8 }; /* jobs that can be looked at, the running one included */
 
@@ -19,6 +20,7 @@ struct server {
 	struct config *config;
 	struct machine *machine;
 	BusManager *manager;
+	BusUpdates *updates;
 	BusSlot *slots[SLOT_COUNT];
 	GPtrArray *jobs; /* of struct job, oldest first */
 	unsigned jobs_started;
@@ -50,11 +52,16 @@ gboolean server_is_busy(struct server *server)
 	return job != NULL && job_is_running(job);
 }
 
-static gboolean machine_ready(struct server *server, GError **error)
+const struct config *server_config_get(struct server *server, GError **error)
 {
 	if (server->config == NULL)
 		server->config = config_load(server->config_path, error);
-	if (server->config == NULL)
+	return server->config;
+}
+
+static gboolean machine_ready(struct server *server, GError **error)
+{
+	if (server_config_get(server, error) == NULL)
 		return FALSE;
 	if (server->machine == NULL)
 		server->machine = machine_open(server->config, error);
@@ -176,16 +183,20 @@ void server_stop(struct server *server, void (*quiet)(gpointer), gpointer user_d
 static gboolean objects_export(struct server *server, GError **error)
 {
 	GDBusInterfaceSkeleton *manager = G_DBUS_INTERFACE_SKELETON(server->manager);
+	GDBusInterfaceSkeleton *updates = G_DBUS_INTERFACE_SKELETON(server->updates);
 
 	manager_connect(server->manager, server);
+	updates_connect(server->updates, server);
 	caller_guard(manager);
+	caller_guard(updates);
 	for (unsigned i = 0; i < SLOT_COUNT; i++) {
 		GDBusInterfaceSkeleton *slot = G_DBUS_INTERFACE_SKELETON(server->slots[i]);
 
 		if (!g_dbus_interface_skeleton_export(slot, server->bus, SLOT_PATHS[i], error))
 			return FALSE;
 	}
-	return g_dbus_interface_skeleton_export(manager, server->bus, AZUPDATE_BUS_PATH, error);
+	return g_dbus_interface_skeleton_export(updates, server->bus, AZUPDATE_BUS_PATH, error) &&
+	       g_dbus_interface_skeleton_export(manager, server->bus, AZUPDATE_BUS_PATH, error);
 }
 
 struct server *server_new(GDBusConnection *bus, const char *config_path, GError **error)
@@ -196,6 +207,7 @@ struct server *server_new(GDBusConnection *bus, const char *config_path, GError 
 	server->config_path = g_strdup(config_path);
 	server->jobs = g_ptr_array_new_with_free_func((GDestroyNotify)job_free);
 	server->manager = bus_manager_skeleton_new();
+	server->updates = bus_updates_skeleton_new();
 	publish_manager_unknown(server->manager);
 	for (unsigned i = 0; i < SLOT_COUNT; i++) {
 		server->slots[i] = bus_slot_skeleton_new();
@@ -222,6 +234,7 @@ void server_free(struct server *server)
 		return;
 	g_ptr_array_unref(server->jobs);
 	skeleton_free(server->manager);
+	skeleton_free(server->updates);
 	for (unsigned i = 0; i < SLOT_COUNT; i++)
 		skeleton_free(server->slots[i]);
 	if (server->machine != NULL)

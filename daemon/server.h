@@ -26,6 +26,8 @@ void server_stop(struct server *server, void (*quiet)(gpointer), gpointer user_d
  * FAULT_JOB_BUSY while a job runs. */
 gboolean server_machine(struct server *server, struct machine **ret_machine, GError **error);
 const struct config *server_config(struct server *server);
+/* The configuration alone, read if it was not yet; also while a job runs. NULL with a failure. */
+const struct config *server_config_get(struct server *server, GError **error);
 
 /* The machine for something that may run beside a job, in another thread; until it is given back
  * the daemon does not leave. FAULT_JOB_BUSY: it is held already. */

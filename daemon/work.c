@@ -6,10 +6,12 @@
 #include "failure.h"
 #include "reboot.h"
 #include "result.h"
+#include "updater.h"
 
 struct work_health {
 	struct server *server;
 	struct machine *machine;
+	struct job *job; /* once it runs */
 	gboolean act;
 };
 
@@ -44,6 +46,7 @@ static struct machine_install options_of(const struct work *work, struct job *jo
 		.url = work->url,
 		.force = work->force,
 		.activate = work->activate,
+		.accept_expired = work->accept_expired,
 		.progress = job_progress,
 		.user_data = job,
 		.cancellable = job_cancellable(job),
@@ -59,6 +62,8 @@ static gboolean install_run(struct job *job, gpointer data, GVariant **ret_resul
 	if (!machine_install(work->machine, &options, &installed, error))
 		return FALSE;
 	job_fetched(job, installed.fetched_bytes);
+	if (work->activate)
+		updater_activated(server_config(work->server), work->machine, installed.slot);
 	*ret_result = result_installed(&installed);
 	machine_installed_clear(&installed);
 	return TRUE;
@@ -134,6 +139,9 @@ static gboolean health_act(const struct work_health *health, const struct health
 	}
 	*ret_result = result_health(result, VERDICT_NAMES[verdict]);
 	g_message("health: %s; verdict: %s", result->reason, VERDICT_NAMES[verdict]);
+	if (verdict != MACHINE_REBOOT) /* a boot that goes on; else the next one tells it */
+		updater_settle(server_config(health->server), health->machine,
+			       job_cancellable(health->job));
 	return verdict != MACHINE_REBOOT || reboot_request(server_bus(health->server), error);
 }
 
@@ -153,7 +161,7 @@ static gboolean health_run_job(struct job *job, gpointer data, GVariant **ret_re
 			       GError **error)
 {
 	static const struct machine_progress STEP = { .step = "run checks" };
-	const struct work_health *health = data;
+	struct work_health *health = data;
 	const struct config *config = server_config(health->server);
 	const struct health_options options = {
 		.folders = config->health_dirs,
@@ -163,6 +171,7 @@ static gboolean health_run_job(struct job *job, gpointer data, GVariant **ret_re
 	g_autoptr(HealthResult) result = NULL;
 	g_autoptr(GError) why = NULL;
 
+	health->job = job;
 	job_progress(&STEP, job);
 	result = health_run(&options, job_cancellable(job), &why);
 	if (result == NULL && (!health->act || g_cancellable_is_cancelled(job_cancellable(job)))) {

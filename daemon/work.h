@@ -14,6 +14,7 @@ struct work {
 	char *url;               /* NULL, and no fd: no bundle */
 	gboolean force;
 	gboolean activate;
+	gboolean accept_expired;
 };
 typedef struct work Work; /* for g_autoptr() only */
 

@@ -22,6 +22,7 @@
 #define AZUPDATE_BUS_PATH_JOB_PREFIX AZUPDATE_BUS_PATH "/job/"
 
 #define AZUPDATE_BUS_INTERFACE_MANAGER AZUPDATE_BUS_NAME ".Manager"
+#define AZUPDATE_BUS_INTERFACE_UPDATES AZUPDATE_BUS_NAME ".Updates"
 #define AZUPDATE_BUS_INTERFACE_SLOT AZUPDATE_BUS_NAME ".Slot"
 #define AZUPDATE_BUS_INTERFACE_JOB AZUPDATE_BUS_NAME ".Job"
 
@@ -37,13 +38,16 @@
 #define AZUPDATE_SCHEMA_ERROR "azupdate.error/1"             /* any command that failed */
 #define AZUPDATE_SCHEMA_EVENT "azupdate.event/1"             /* is posted to [report] url= */
 #define AZUPDATE_SCHEMA_HEALTH "azupdate.health/1"           /* health show */
-#define AZUPDATE_SCHEMA_JOB "azupdate.job/1"   /* install, verify, repair, health run, cancel */
-#define AZUPDATE_SCHEMA_LINT "azupdate.lint/1" /* azbundle lint */
+#define AZUPDATE_SCHEMA_HISTORY "azupdate.history/1"         /* history */
+#define AZUPDATE_SCHEMA_HOLD "azupdate.hold/1"               /* hold, unhold, approve */
+/* install, check, update, verify, repair, health run, cancel */
+#define AZUPDATE_SCHEMA_JOB "azupdate.job/1"
+#define AZUPDATE_SCHEMA_LINT "azupdate.lint/1"         /* azbundle lint */
 #define AZUPDATE_SCHEMA_PROGRESS "azupdate.progress/1" /* --progress=json, before the job's own */
 #define AZUPDATE_SCHEMA_REPOSITORY "azupdate.repository/1" /* azrepo status */
-#define AZUPDATE_SCHEMA_STATUS "azupdate.status/1"     /* status */
-#define AZUPDATE_SCHEMA_TPM "azupdate.tpm/1"           /* tpm status, tpm enroll */
-#define AZUPDATE_SCHEMA_WHY "azupdate.why/1"           /* why */
+#define AZUPDATE_SCHEMA_STATUS "azupdate.status/1"         /* status */
+#define AZUPDATE_SCHEMA_TPM "azupdate.tpm/1"               /* tpm status, tpm enroll */
+#define AZUPDATE_SCHEMA_WHY "azupdate.why/1"               /* why */
 
 /* Exit statuses of azupdate. */
 enum azupdate_exit {

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import traceback
 
-DRIVER = os.path.abspath(sys.argv[1])
+DRIVER = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else ""
 # In memory where that can be: what is flushed here need not reach a disk.
 WORLD = tempfile.TemporaryDirectory(prefix="azupdate-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
 folders = iter(range(1000000))

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """azupdated and azupdate on a real machine whose disk is a file: bundles and disk come from
 azbundle, and what the initrd would say after a boot is written by hand."""
+import atexit
 import http.server
 import json
 import os
@@ -42,9 +43,11 @@ class Maker:
     """Makes releases that share most of their blocks, and the disk of a new machine."""
 
     IMAGE = 3 << 20
+    VERSION = "{}.0"
 
     def __init__(self, numbers=(1, 2, 3)):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="azupdate-"))
+        atexit.register(shutil.rmtree, self.folder)
         self.random = random.Random(1)
         self.image = bytearray(self.random.randbytes(self.IMAGE))
         self.run("keys", "keys")
@@ -67,10 +70,10 @@ class Maker:
 
     def release(self, number):
         (self.folder / "os-release").write_text(
-            f"ID=shop\nVERSION_ID={number}.0\nAZUPDATE_SECURITY_VERSION={number}\n")
+            f"ID=shop\nVERSION_ID={self.VERSION.format(number)}\nAZUPDATE_SECURITY_VERSION={number}\n")
         self.run("uki", f"--stub={STUB}", "--linux=linux", "--initrd=initrd", "--uname=6.1",
                  "--os-release=os-release", "--root=root", "--product=shop", "-o", f"uki{number}")
-        self.run("build", "--product=shop", f"--version={number}.0", "--root=root", "--level=1",
+        self.run("build", "--product=shop", f"--version={self.VERSION.format(number)}", "--root=root", "--level=1",
                  f"--uki=uki{number}", "--key=keys/release.key", "--cert=keys/release.crt",
                  "-o", f"{number}.azb")
 
@@ -581,7 +584,5 @@ def test_record_lost():
         expect_equal(machine.status()["record"]["fault"], 0)
 
 
-try:
+if __name__ == "__main__":
     rig.main(globals())
-finally:
-    shutil.rmtree(MAKER.folder)

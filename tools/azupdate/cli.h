@@ -39,6 +39,8 @@ extern const struct command COMMAND_ACTIVATE, COMMAND_CANCEL, COMMAND_HEALTH, CO
 	COMMAND_MARK_BAD, COMMAND_MARK_GOOD, COMMAND_REPAIR, COMMAND_ROLLBACK, COMMAND_STATUS,
 	COMMAND_VERIFY;
 extern const struct command COMMAND_TPM;
+extern const struct command COMMAND_APPROVE, COMMAND_CHECK, COMMAND_HISTORY, COMMAND_HOLD,
+	COMMAND_UNHOLD, COMMAND_UPDATE, COMMAND_WHY;
 
 /* Reads options (a table of GOption, or NULL) and leaves up to `operands_max` operands in argv,
  * from argv[1] on. FAULT_ARGUMENT. --help ends the program. */

@@ -79,6 +79,22 @@ BusManager *client_manager_unread(struct cli *cli, GError **error)
 	return manager_find(cli, FALSE, error);
 }
 
+BusUpdates *client_updates(struct cli *cli, GError **error)
+{
+	GError *cause = NULL;
+	BusUpdates *updates;
+
+	if (cli->connection == NULL)
+		cli->connection = busaddress_connect(cli->bus, error);
+	if (cli->connection == NULL)
+		return NULL;
+	updates = bus_updates_proxy_new_sync(cli->connection, G_DBUS_PROXY_FLAGS_NONE,
+					     AZUPDATE_BUS_NAME, AZUPDATE_BUS_PATH, NULL, &cause);
+	if (updates == NULL)
+		client_fail(error, cause);
+	return updates;
+}
+
 BusSlot *client_slot(struct cli *cli, const char *name, GError **error)
 {
 	g_autofree char *path = g_strconcat(AZUPDATE_BUS_PATH_SLOT_PREFIX, name, NULL);

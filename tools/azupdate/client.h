@@ -8,6 +8,8 @@
 BusManager *client_manager(struct cli *cli, GError **error);
 /* The same, although the machine could not be read; for what does not need its properties. */
 BusManager *client_manager_unread(struct cli *cli, GError **error);
+/* The face for updates out of a repository; asks nothing yet. */
+BusUpdates *client_updates(struct cli *cli, GError **error);
 BusSlot *client_slot(struct cli *cli, const char *name, GError **error);
 BusJob *client_job(struct cli *cli, const char *path, GError **error);
 

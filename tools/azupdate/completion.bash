@@ -4,12 +4,15 @@ _azupdate() {
 	local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}
 
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'status install activate rollback verify repair health
+		mapfile -t COMPREPLY < <(compgen -W 'status check update why hold unhold approve history install activate rollback verify repair health
 			mark-good mark-bad cancel tpm attest --help --version' -- "$word")
 		return
 	fi
 	case "$command:$word" in
-	install:-*)  mapfile -t COMPREPLY < <(compgen -W '--plan --force --no-activate --no-wait --progress= --json --help' -- "$word") ;;
+	update:-*)   mapfile -t COMPREPLY < <(compgen -W '--automatic --reboot --progress= --json --help' -- "$word") ;;
+	check:-*)    mapfile -t COMPREPLY < <(compgen -W '--progress= --json --help' -- "$word") ;;
+	hold:-*)     mapfile -t COMPREPLY < <(compgen -W '--until= --for= --reason= --json --help' -- "$word") ;;
+	install:-*)  mapfile -t COMPREPLY < <(compgen -W '--plan --force --accept-expired --no-activate --no-wait --progress= --json --help' -- "$word") ;;
 	verify:-*)   mapfile -t COMPREPLY < <(compgen -W '--all --progress= --json --help' -- "$word") ;;
 	repair:-*)   mapfile -t COMPREPLY < <(compgen -W '--progress= --json --help' -- "$word") ;;
 	health:-*)   mapfile -t COMPREPLY < <(compgen -W '--act --progress= --json --help' -- "$word") ;;

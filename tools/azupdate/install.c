@@ -11,6 +11,7 @@ struct install {
 	const char *bundle;
 	gboolean plan;
 	gboolean force;
+	gboolean accept_expired;
 	gboolean no_activate;
 	gboolean no_wait;
 };
@@ -23,6 +24,9 @@ static GVariant *options_encode(const struct install *install)
 	g_variant_builder_add(&builder, "{sv}", "force", g_variant_new_boolean(install->force));
 	g_variant_builder_add(&builder, "{sv}", "activate",
 			      g_variant_new_boolean(!install->no_activate));
+	if (install->accept_expired) /* an older azupdated does not know it */
+		g_variant_builder_add(&builder, "{sv}", "accept_expired",
+				      g_variant_new_boolean(TRUE));
 	return g_variant_builder_end(&builder);
 }
 
@@ -125,6 +129,8 @@ static gboolean install_parse(struct cli *cli, struct install *install, int argc
 		  "tell what would come from where; write nothing", NULL },
 		{ "force", 0, 0, G_OPTION_ARG_NONE, &install->force,
 		  "also over the fallback, and what failed here before", NULL },
+		{ "accept-expired", 0, 0, G_OPTION_ARG_NONE, &install->accept_expired,
+		  "also with expired metadata, where the configuration allows it", NULL },
 		{ "no-activate", 0, 0, G_OPTION_ARG_NONE, &install->no_activate,
 		  "only stage it: the next boot stays what it is", NULL },
 		{ "no-wait", 0, 0, G_OPTION_ARG_NONE, &install->no_wait,

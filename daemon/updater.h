@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Updater: does what the policy says, step by step, until it says nothing more. */
+
+#include "server.h"
+
+struct updater_ask {
+	gboolean automatic;  /* the timer's: only what the policy wants */
+	gboolean check_only; /* look, and do nothing */
+	gboolean reboot;     /* somebody's wish: reboot into it, too */
+};
+
+/* Starts the job; its path, or NULL. */
+const char *updater_start(struct server *server, const struct updater_ask *ask, GError **error);
+
+/* A decision of the policy, as policytext.h has it. */
+struct updater_words {
+	char *json;
+	char *text;
+};
+void updater_words_clear(struct updater_words *words);
+/* What would be done now. May be called while a job runs. */
+gboolean updater_why(struct server *server, struct updater_words *ret_words, GError **error);
+
+/* Somebody or something made a slot the next boot: it is noted, told, and followed until its end is
+ * known. Never fails. For a job's thread, or while none runs. */
+void updater_activated(const struct config *config, struct machine *machine, unsigned slot);
+/* After the health checks of a boot: what became of the release that was activated last is noted
+ * and told, and the fleet's lock given back. For a job's thread. Never fails. */
+void updater_settle(const struct config *config, struct machine *machine,
+		    GCancellable *cancellable);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "updatestate.h"
+
+#include "azupdate/azupdate.h"
+#include "json.h"
+
+static GMutex lock;
+
+struct policystate *updatestate_begin(const struct config *config, GError **error)
+{
+	struct policystate *state;
+
+	g_mutex_lock(&lock);
+	state = policystate_load(config->state_dir, error);
+	if (state == NULL)
+		g_mutex_unlock(&lock);
+	return state;
+}
+
+gboolean updatestate_end(const struct config *config, struct policystate *state, GError **error)
+{
+	const gboolean done = policystate_save(config->state_dir, state, error);
+
+	policystate_free(state);
+	g_mutex_unlock(&lock);
+	return done;
+}
+
+static json_t *event_encode(const struct policystate_event *event)
+{
+	return json_pack("{s:I, s:s, s:s?, s:s?}", "time", (json_int_t)event->time_s, "what",
+			 event->what, "version", event->version, "reason", event->reason);
+}
+
+char *updatestate_history(const struct config *config, GError **error)
+{
+	g_autoptr(Policystate) state = policystate_load(config->state_dir, error);
+	g_autoptr(JsonValue) object = NULL;
+	json_t *events;
+	char *text;
+	char *copy;
+
+	if (state == NULL)
+		return NULL;
+	object = json_pack("{s:s, s:[]}", "schema", AZUPDATE_SCHEMA_HISTORY, "events");
+	events = json_object_get(object, "events");
+	for (guint i = 0; i < state->history->len; i++)
+		json_array_append_new(
+			events,
+			event_encode(&g_array_index(state->history, struct policystate_event, i)));
+	text = json_dumps(object, JSON_COMPACT);
+	copy = g_strdup(text);
+	free(text); /* jansson's */
+	return copy;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "client.h"
+#include "failure.h"
+#include "json.h"
+#include "terminal.h"
+#include "timearg.h"
+
+static const char *text_of(const json_t *event, const char *name)
+{
+	const char *text = json_string_value(json_object_get(event, name));
+
+	return text != NULL ? text : "";
+}
+
+static void event_print(const json_t *event)
+{
+	g_autofree char *when = timearg_show(json_integer_value(json_object_get(event, "time")));
+	g_autofree char *what = terminal_clean(text_of(event, "what"));
+	g_autofree char *version = terminal_clean(text_of(event, "version"));
+	g_autofree char *reason = terminal_clean(text_of(event, "reason"));
+
+	printf("%s  %-12s", when, what);
+	if (version[0] != '\0')
+		printf(" %s", version);
+	if (reason[0] != '\0')
+		printf("%s %s", version[0] != '\0' ? ":" : "", reason);
+	putchar('\n');
+}
+
+static int history_print(const char *text, GError **error)
+{
+	g_autofree char *why = NULL;
+	g_autoptr(JsonValue) object = json_object_parse(text, strlen(text), &why);
+	const json_t *event;
+	size_t i;
+
+	if (object == NULL) {
+		failure_set(error, FAULT_BUS, "azupdated tells no history: %s", why);
+		return AZUPDATE_EXIT_FAILED;
+	}
+	if (json_array_size(json_object_get(object, "events")) == 0)
+		puts("Nothing has happened yet.");
+	json_array_foreach(json_object_get(object, "events"), i, event) event_print(event);
+	return AZUPDATE_EXIT_OK;
+}
+
+static int history_run(struct cli *cli, int argc, char **argv, GError **error)
+{
+	g_autoptr(BusUpdates) updates = NULL;
+	g_autofree char *text = NULL;
+	GError *cause = NULL;
+
+	if (!cli_parse(cli, NULL, 0, &argc, &argv, error))
+		return AZUPDATE_EXIT_USAGE;
+	updates = client_updates(cli, error);
+	if (updates == NULL)
+		return AZUPDATE_EXIT_FAILED;
+	if (!bus_updates_call_history_sync(updates, &text, NULL, &cause)) {
+		client_fail(error, cause);
+		return AZUPDATE_EXIT_FAILED;
+	}
+	if (!cli->json)
+		return history_print(text, error);
+	puts(text);
+	return AZUPDATE_EXIT_OK;
+}
+
+const struct command COMMAND_HISTORY = {
+	.name = "history",
+	.operands = "",
+	.summary = "what happened to releases on this machine",
+	.description =
+		"Tells what was staged, activated, committed, rolled back or failed, and what "
+		"was held and\napproved, oldest first.",
+	.run = history_run,
+};
