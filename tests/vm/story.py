@@ -29,13 +29,57 @@ BOOT_S = 40             # under KVM; machine.slowness makes it fit emulation
 HOST = "10.0.2.2"       # QEMU's user network: this machine's loopback
 
 
+CONFIGURATION = """[repository]
+url=http://{host}:{port}/repo
+[policy]
+windows={window}
+boot-spread=0
+check-interval=300
+"""
+# A real one asks every ten minutes or so.
+TIMER = "[Timer]\nOnCalendar=\nOnActiveSec=1s\nOnUnitInactiveSec=10s\nRandomizedDelaySec=0\nAccuracySec=1s\n"
+
+
 class StoryWorld(releases.World):
-    """Releases that encrypt var, on a disk where it is blank yet; and one below the floor."""
+    """Releases that encrypt var, on a disk where it is blank yet, and that follow a repository; and
+    one below the floor."""
     ENCRYPTED = True
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.port, self.repo = free_port(), os.path.join(self.www, "repo")
 
     def make(self):
         super().make()
         self.old_release("0")
+        self.publish("1")
+
+    def _stage(self):
+        """With the repository's first root, and a window that opened five hours ago."""
+        super()._stage()
+        os.makedirs(self.at("repo-keys"))
+        roles = ("root", "targets", "channels", "snapshot", "timestamp")
+        for role in roles:
+            self.azrepo("keygen", self.at("repo-keys", role))
+        self.azrepo("init", "--product", releases.PRODUCT,
+                    *(f"--{role}-key={self.at('repo-keys', role)}" for role in roles), self.repo)
+        etc = self.at("stage/etc")
+        shutil.copy(os.path.join(self.repo, "metadata/1.root.json"), os.path.join(etc, "azupdate"))
+        os.rename(os.path.join(etc, "azupdate/1.root.json"), os.path.join(etc, "azupdate/root.json"))
+        window = "-".join(time.strftime("%H:%M", time.gmtime(time.time() + hours * 3600)) for hours in (-5, 10))
+        with open(os.path.join(etc, "azupdate/azupdate.conf"), "a", encoding="utf-8") as out:
+            out.write(CONFIGURATION.format(host=HOST, port=self.port, window=window))
+        os.makedirs(os.path.join(etc, "systemd/system/azupdate-update.timer.d"))
+        with open(os.path.join(etc, "systemd/system/azupdate-update.timer.d/demo.conf"), "w",
+                  encoding="utf-8") as out:
+            out.write(TIMER)
+
+    def azrepo(self, *words):
+        return self.run(os.path.join(self.build, "tools/azrepo/azrepo"), *words)
+
+    def publish(self, version):
+        self.azrepo("add", self.repo, self.bundle(version))
+        self.azrepo("publish", "--channel=stable", "--all", self.repo, version)
 
     def cmdline(self, version):
         return super().cmdline(version) + " azupdate.var=encrypted"
@@ -190,11 +234,34 @@ class Story:
         self.show(f"PCR 11 predicted by azbundle  {pcr11['predicted']}")
         self.show(f"PCR 11 of the machine         {pcr11['measured']}")
 
+    def why(self):
+        said = json.loads(self.run("azupdate why --json"))
+        return said, [reason["id"] for reason in said["reasons"]]
+
+    def wait_why(self, name, seconds=60):
+        """Until the policy gives that reason."""
+        deadline = time.monotonic() + seconds * self.guest.slowness
+        while time.monotonic() < deadline:
+            if name in self.why()[1]:
+                return True
+            time.sleep(1)
+        return False
+
     def update_to_2(self):
-        self.tell("Version 2 is on a web server. Blocks that version 1 has are copied, not fetched.")
-        self.command(f"install http://{HOST}:{self.port}/2.azb")
-        self.reboot_and_wait()
-        self.tell("It runs, the health checks pass, and it is committed.")
+        self.tell("Version 2 is published: `azrepo publish` into a folder that a plain web server serves. The "
+                  "machine knows the repository's address and first keys, and a timer asks the policy.")
+        self.world.publish("2")
+        self.command("hold --for 2h --reason 'somebody wants to look first'")
+        self.run("systemctl start azupdate-update.timer")
+        self.check(self.wait_why("hold"), "the machine has found version 2 by itself, and waits")
+        self.command("why")
+        self.check(self.slot(self.status(), "b")["state"] == "empty", "nothing is written while it is held")
+        self.tell("Nobody does more than to end that. Blocks that version 1 has are copied, not fetched.")
+        seen = self.guest.boots_seen()
+        self.command("unhold")
+        self.guest.wait_ready(3 * BOOT_S, seen)
+        self.tell("It has staged and activated version 2 in its window, and rebooted. Version 2 runs, the health "
+                  "checks pass, and it is committed.")
         self.expect_running("b", "2")
         self.command("status")
         self.measured()
@@ -221,10 +288,12 @@ class Story:
         return done.returncode
 
     def failed_update_to_3(self):
-        self.tell("Version 3 is broken: its required health check fails. It gets three tries.")
-        self.command(f"install http://{HOST}:{self.port}/3.azb")
-        resets = self.guest.count("RESET")
-        self.reboot_and_wait()
+        self.tell("Version 3 is published. It is broken: its required health check fails. It gets three tries.")
+        self.world.publish("3")
+        self.command("check")
+        resets, seen = self.guest.count("RESET"), self.guest.boots_seen()
+        self.run("systemctl start azupdate-update.timer")
+        self.guest.wait_ready(3 * BOOT_S, seen)
         self.wait_running("b", 6 * BOOT_S)
         self.check(self.guest.count("RESET") - resets == 4, "version 3 got three boots, then version 2")
         self.tell("Three boots of version 3 failed; azboot went back to version 2 by itself.")
@@ -235,6 +304,15 @@ class Story:
         self.check("50-demo" in (broken["reason"] or ""), "its reason names the check that failed")
         code, output = self.command(f"install http://{HOST}:{self.port}/3.azb", ok=False)
         self.check(code != 0 and "RELEASE_FAILED_HERE" in output, "version 3 is refused from now on")
+        self.command("check")
+        self.command("why")
+        said, names = self.why()
+        self.check(said["action"] == "nothing" and "failed" in names, "by itself it is not tried again")
+        self.command("history")
+        events = json.loads(self.run("azupdate history --json"))["events"]
+        history = [(event["what"], event["version"]) for event in events]
+        self.check(("committed", "2") in history and history[-1] == ("rolled-back", "3"),
+                   f"the history tells what became of both: {history}")
 
     def below_the_floor(self):
         self.tell("Version 0 is signed, too, but of an older security version than this machine committed.")
@@ -314,7 +392,7 @@ def free_port():
 @contextlib.contextmanager
 def served(world):
     """nginx on loopback, serving the bundles; yields its port."""
-    port = free_port()
+    port = getattr(world, "port", None) or free_port()
     folder = world.at("nginx")
     os.makedirs(folder, exist_ok=True)
     configuration = os.path.join(folder, "nginx.conf")
