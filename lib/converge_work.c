@@ -7,7 +7,7 @@
 #include "crypto.h"
 #include "failure.h"
 
-enum { BLOCK = CONVERGE_BLOCK, HASH = VERITREE_HASH_SIZE, DELTA_THREADS = 2, GAP_MAX = 16 };
+enum { BLOCK = CONVERGE_BLOCK, HASH = VERITREE_HASH_SIZE, GAP_MAX = 16 };
 
 struct worker {
 	struct effort *effort;
@@ -148,6 +148,16 @@ static gboolean readback(struct worker *worker, const struct window *window, GEr
 	return TRUE;
 }
 
+/* How many marks are set from the i-th on. */
+static uint64_t marks_run(const gboolean *marks, uint64_t i, uint64_t count)
+{
+	uint64_t run = 0;
+
+	while (i + run < count && marks[i + run])
+		run++;
+	return run;
+}
+
 /* Writes the blocks of the window at `bytes` whose mark is set, in runs. */
 static gboolean window_write(struct worker *worker, const struct window *window,
 			     const uint8_t *bytes, const gboolean *marks, GError **error)
@@ -155,8 +165,7 @@ static gboolean window_write(struct worker *worker, const struct window *window,
 	const struct converge_place *target = &worker->converge->target;
 
 	for (uint64_t i = 0, run; i < window->count; i += MAX(run, 1)) {
-		for (run = 0; i + run < window->count && marks[i + run];)
-			run++;
+		run = marks_run(marks, i, window->count);
 		if (run == 0)
 			continue;
 		if (!disk_write_medium(target->disk, converge_offset(target, window->first + i),
@@ -282,8 +291,7 @@ static void copies_read(struct worker *worker, const struct local *local)
 static void marked_hash(struct worker *worker, const gboolean *marks, uint64_t count)
 {
 	for (uint64_t i = 0, run; i < count; i += MAX(run, 1)) {
-		for (run = 0; i + run < count && marks[i + run];)
-			run++;
+		run = marks_run(marks, i, count);
 		if (run > 0)
 			worker_hash(worker, i, run);
 	}
@@ -452,20 +460,21 @@ static gboolean job_frames(struct worker *worker, const struct job *job, GError 
 	return TRUE;
 }
 
-/* The hash of what a delta made goes into the tree; whether it is right, the root will tell. */
-static gboolean made_note(struct worker *worker, uint64_t block, const uint8_t *hash,
+/* The hashes of what a delta made go into the tree; whether they are right, the root will tell.
+ * One write for each run of blocks: one for each hash takes longer than to hash. */
+static gboolean made_note(struct worker *worker, const struct window *run, const uint8_t *hashes,
 			  GError **error)
 {
 	const struct converge_place *target = &worker->converge->target;
-	uint64_t offset;
 
 	if (target->tree.level_count == 0)
-		return memcmp(hash, target->image->root_hash, HASH) == 0 ||
+		return memcmp(hashes, target->image->root_hash, HASH) == 0 ||
 		       failure_set(error, FAULT_DELTA_FRAME,
 				   "the delta of %s does not give its signed root hash",
 				   worker->converge->payload);
-	offset = converge_offset(target, veritree_hash_block(&target->tree, 0, block));
-	return disk_write(target->disk, offset + veritree_hash_offset(block), hash, HASH, error);
+	return disk_write(target->disk,
+			  converge_offset(target, target->tree.level_start[0]) + run->first * HASH,
+			  hashes, run->count * HASH, error);
 }
 
 static gboolean job_made(struct worker *worker, const struct job *job, GError **error)
@@ -474,17 +483,18 @@ static gboolean job_made(struct worker *worker, const struct job *job, GError **
 
 	memcpy(worker->blocks, job->bytes, job->window.count * BLOCK);
 	worker_hash(worker, 0, job->window.count);
-	for (uint64_t i = 0; i < job->window.count; i++) {
-		const uint64_t block = job->window.first + i;
-
-		marks[i] = plan_get(worker->converge->plan, block) == PLAN_MAKE;
-		if (!marks[i])
-			continue;
-		if (!made_note(worker, block, worker->hashes + i * HASH, error))
+	for (uint64_t i = 0; i < job->window.count; i++)
+		marks[i] = plan_get(worker->converge->plan, job->window.first + i) == PLAN_MAKE;
+	for (uint64_t i = 0, run; i < job->window.count; i += MAX(run, 1)) {
+		run = marks_run(marks, i, job->window.count);
+		if (run > 0 && !made_note(worker, &(struct window){ job->window.first + i, run },
+					  worker->hashes + i * HASH, error))
 			return FALSE;
-		worker->stats.made_blocks++;
-		plan_set(worker->converge->plan, block, PLAN_DONE);
+		worker->stats.made_blocks += run;
 	}
+	for (uint64_t i = 0; i < job->window.count; i++)
+		if (marks[i])
+			plan_set(worker->converge->plan, job->window.first + i, PLAN_DONE);
 	return window_write(worker, &job->window, worker->blocks, marks, error);
 }
 
@@ -541,14 +551,6 @@ static void job_free(gpointer data)
 	g_free(job);
 }
 
-static unsigned threads_choose(const struct converge *converge)
-{
-	if (converge_is_alone(converge))
-		return 0;
-	/* A delta's frame takes most of the memory that there may be. */
-	return converge->delta != NULL ? MIN(crew_threads(), DELTA_THREADS) : crew_threads();
-}
-
 struct effort *effort_new(struct converge *converge, gboolean read_only)
 {
 	static const struct crew_ops OPS = { worker_new, worker_free, worker_work, job_free };
@@ -560,7 +562,7 @@ struct effort *effort_new(struct converge *converge, gboolean read_only)
 	converge_hash_zeros(hasher, effort->zero_hash);
 	g_mutex_init(&effort->mutex);
 	effort->written = g_array_new(FALSE, FALSE, sizeof(struct window));
-	effort->crew = crew_new(threads_choose(converge), &OPS, effort);
+	effort->crew = crew_new(converge_is_alone(converge) ? 0 : crew_threads(), &OPS, effort);
 	return effort;
 }
 
