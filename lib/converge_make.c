@@ -106,7 +106,7 @@ static gboolean output_push(struct effort *effort, const struct deltaindex_frame
 			job->made = g_bytes_ref(made);
 			job->bytes = blocks;
 			blocks += job->window.count * BLOCK;
-			if (!effort_push(effort, job, error))
+			if (!crew_push_urgent(effort->crew, job, error))
 				return FALSE;
 		}
 	}

@@ -10,6 +10,7 @@ struct crew {
 	GCond has_jobs; /* or the end has come */
 	GCond has_room; /* or less work than before, or a failure */
 	GQueue jobs;
+	GQueue urgent; /* jobs that are taken first */
 	unsigned busy; /* jobs being done */
 	gboolean closed;
 	GError *failure; /* of the job that failed first */
@@ -21,15 +22,25 @@ unsigned crew_threads(void)
 	return MIN(2 * g_get_num_processors(), CREW_THREADS_MAX);
 }
 
+static unsigned waiting_count(const struct crew *crew)
+{
+	return crew->urgent.length + crew->jobs.length;
+}
+
+static gpointer waiting_pop(struct crew *crew)
+{
+	return g_queue_pop_head(crew->urgent.length > 0 ? &crew->urgent : &crew->jobs);
+}
+
 /* The next job, or NULL at the end. */
 static gpointer job_take(struct crew *crew)
 {
 	gpointer job;
 
 	g_mutex_lock(&crew->mutex);
-	while (crew->jobs.length == 0 && !crew->closed)
+	while (waiting_count(crew) == 0 && !crew->closed)
 		g_cond_wait(&crew->has_jobs, &crew->mutex);
-	job = g_queue_pop_head(&crew->jobs);
+	job = waiting_pop(crew);
 	if (job != NULL)
 		crew->busy++;
 	g_cond_broadcast(&crew->has_room);
@@ -41,7 +52,7 @@ static void jobs_drop(struct crew *crew)
 {
 	gpointer job;
 
-	while ((job = g_queue_pop_head(&crew->jobs)) != NULL)
+	while ((job = waiting_pop(crew)) != NULL)
 		crew->ops->job_free(job);
 }
 
@@ -85,6 +96,7 @@ struct crew *crew_new(unsigned threads, const struct crew_ops *ops, gpointer use
 	g_cond_init(&crew->has_jobs);
 	g_cond_init(&crew->has_room);
 	g_queue_init(&crew->jobs);
+	g_queue_init(&crew->urgent);
 	crew->thread_count = MIN(threads, CREW_THREADS_MAX);
 	if (crew->thread_count == 0)
 		crew->own = ops->worker_new(user_data);
@@ -129,19 +141,18 @@ static gboolean job_do_here(struct crew *crew, gpointer job, GError **error)
 	return done;
 }
 
-gboolean crew_push(struct crew *crew, gpointer job, GError **error)
+static gboolean queue_push(struct crew *crew, GQueue *queue, gpointer job, GError **error)
 {
 	gboolean done;
 
 	if (crew->own != NULL)
 		return job_do_here(crew, job, error);
 	g_mutex_lock(&crew->mutex);
-	while (crew->jobs.length >= crew->thread_count * CREW_QUEUE_PER_THREAD &&
-	       crew->failure == NULL)
+	while (queue->length >= crew->thread_count * CREW_QUEUE_PER_THREAD && crew->failure == NULL)
 		g_cond_wait(&crew->has_room, &crew->mutex);
 	done = failure_tell(crew, error);
 	if (done) {
-		g_queue_push_tail(&crew->jobs, job);
+		g_queue_push_tail(queue, job);
 		g_cond_signal(&crew->has_jobs);
 	}
 	g_mutex_unlock(&crew->mutex);
@@ -150,12 +161,22 @@ gboolean crew_push(struct crew *crew, gpointer job, GError **error)
 	return done;
 }
 
+gboolean crew_push(struct crew *crew, gpointer job, GError **error)
+{
+	return queue_push(crew, &crew->jobs, job, error);
+}
+
+gboolean crew_push_urgent(struct crew *crew, gpointer job, GError **error)
+{
+	return queue_push(crew, &crew->urgent, job, error);
+}
+
 gboolean crew_drain(struct crew *crew, GError **error)
 {
 	gboolean done;
 
 	g_mutex_lock(&crew->mutex);
-	while (crew->jobs.length > 0 || crew->busy > 0)
+	while (waiting_count(crew) > 0 || crew->busy > 0)
 		g_cond_wait(&crew->has_room, &crew->mutex);
 	done = failure_tell(crew, error);
 	g_mutex_unlock(&crew->mutex);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Crews: worker threads behind a short queue. Whoever hands in jobs waits while the queue is full,
- * so memory stays bounded; the first job that fails ends the others. */
+/* Crews: worker threads behind two short queues. Whoever hands in jobs waits while the queue is
+ * full, so memory stays bounded; the first job that fails ends the others. */
 
 #include <glib.h>
 
@@ -30,5 +30,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Crew, crew_free)
 /* Takes the job over, from any thread; waits for room. FALSE with the failure of the job that
  * failed first, once one has. */
 gboolean crew_push(struct crew *crew, gpointer job, GError **error);
+/* The same for a job that is done before all others: what hands it in is what all wait for. */
+gboolean crew_push_urgent(struct crew *crew, gpointer job, GError **error);
 /* Waits until all jobs are done; FALSE as above. */
 gboolean crew_drain(struct crew *crew, GError **error);

@@ -3,6 +3,8 @@
  * short, and the first failure ends the work. */
 #include "crew.h"
 
+#include <string.h>
+
 #include "failure.h"
 #include "tap.h"
 
@@ -125,7 +127,68 @@ static void test_freed_with_work(void)
 	}
 }
 
+/* One thread, which is kept by its first job until all others are handed in. */
+struct order {
+	GMutex gate;
+	gint started; /* atomic */
+	gint count;
+	int jobs[JOBS];
+};
+
+static gpointer order_worker_new(gpointer user_data)
+{
+	return user_data;
+}
+
+static void order_worker_free(gpointer worker)
+{
+	(void)worker; /* the test's own */
+}
+
+static gboolean order_work(gpointer worker, gpointer job, GError **error)
+{
+	struct order *order = worker;
+
+	(void)error; /* none fails */
+	g_atomic_int_set(&order->started, 1);
+	g_mutex_lock(&order->gate);
+	order->jobs[order->count++] = GPOINTER_TO_INT(job);
+	g_mutex_unlock(&order->gate);
+	return TRUE;
+}
+
+static void order_job_free(gpointer job)
+{
+	(void)job; /* a number */
+}
+
+static void test_urgent_first(void)
+{
+	static const struct crew_ops ORDER_OPS = { order_worker_new, order_worker_free, order_work,
+						   order_job_free };
+	static const int WANTED[] = { 1, 4, 5, 2, 3 };
+	struct order order = { .count = 0 };
+	struct crew *crew;
+
+	g_mutex_init(&order.gate);
+	g_mutex_lock(&order.gate);
+	crew = crew_new(1, &ORDER_OPS, &order);
+	expect(crew_push(crew, GINT_TO_POINTER(1), NULL));
+	while (g_atomic_int_get(&order.started) == 0)
+		g_usleep(10);
+	for (int i = 2; i <= 3; i++)
+		expect(crew_push(crew, GINT_TO_POINTER(i), NULL));
+	for (int i = 4; i <= 5; i++) /* there is room for them although the queue is full */
+		expect(crew_push_urgent(crew, GINT_TO_POINTER(i), NULL));
+	g_mutex_unlock(&order.gate);
+	expect(crew_drain(crew, NULL) && order.count == (gint)G_N_ELEMENTS(WANTED));
+	expect(memcmp(order.jobs, WANTED, sizeof WANTED) == 0);
+	crew_free(crew);
+	g_mutex_clear(&order.gate);
+}
+
 static const struct tap_case CASES[] = {
+	{ "urgent jobs are done before others", test_urgent_first },
 	{ "all jobs are done once, and few wait", test_all_once },
 	{ "the first failure ends the work", test_first_failure },
 	{ "a crew that ends with work in its queue", test_freed_with_work },
