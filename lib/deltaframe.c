@@ -12,44 +12,22 @@
  * blocks; without any placement the made stream is the blocks.
  *
  * All numbers are walked where they stand, so that lists cost no memory but their own. */
-#include "deltaframe.h"
-
 #include <string.h>
 
-#include "deltaformat.h"
+#include "deltaframe_private.h"
 #include "deltamix.h"
 #include "failure.h"
-#include "frame.h"
-#include "pack.h"
 #include "recode.h"
 
-struct applying {
-	const uint8_t *stored;
-	size_t stored_size;
-	const struct deltaframe_base *base;
-	uint8_t *blocks;
-	size_t blocks_size;
-
-	enum deltaformat_method method;
-	GByteArray *lists;
-	GByteArray *corrections;
-	struct varint_reader columns[DELTAFORMAT_COLUMN_COUNT];
-	struct pack_stream differences, extras;
-	struct frame_reference reference;
-	uint8_t *reference_bytes; /* what `reference` names */
-	uint8_t *raw;
-	size_t raw_size;
-	uint64_t reference_count, piece_count, placement_count, operation_count;
-	uint64_t range_end; /* of the range that was read last */
-	GError *error;      /* of the base */
-};
+enum { SCRATCH = 1 << 16 };
 
 static void applying_done(struct applying *applying)
 {
 	g_clear_pointer(&applying->lists, g_byte_array_unref);
 	g_clear_pointer(&applying->corrections, g_byte_array_unref);
 	g_clear_pointer(&applying->reference_bytes, g_free);
-	g_clear_pointer(&applying->raw, g_free);
+	g_clear_pointer(&applying->ranges, g_array_unref);
+	g_clear_pointer(&applying->raw_owned, g_free);
 	g_clear_error(&applying->error);
 }
 
@@ -116,156 +94,36 @@ static const char *streams_open(struct applying *applying)
 	return NULL;
 }
 
-/* One reference: its ranges are still to be read. */
-struct reference_head {
-	uint64_t kind;
-	uint64_t range_count;
-	uint64_t expanded_size; /* of a compressed one */
-};
-
-static gboolean reference_head_read(struct varint_reader *reader, struct reference_head *ret_head)
+/* Without pieces and placements the raw stream is the blocks. */
+static gboolean is_direct(const struct applying *applying)
 {
-	struct reference_head head = { .kind = varint_read(reader) };
-
-	head.range_count = varint_read_limited(reader, DELTAFRAME_LISTS_MAX);
-	if (head.kind != RECODE_NONE)
-		head.expanded_size = varint_read_limited(reader, DELTAFRAME_REFERENCE_MAX);
-	*ret_head = head;
-	return !reader->failed;
-}
-
-/* Adds up what the ranges of a reference have together. */
-static const char *ranges_measure(struct varint_reader *sizes, uint64_t range_count,
-				  uint64_t *ret_size)
-{
-	uint64_t size = 0;
-
-	for (uint64_t i = 0; i < range_count; i++) {
-		size += varint_read_limited(sizes, DELTAFRAME_REFERENCE_MAX);
-		if (sizes->failed || size > DELTAFRAME_REFERENCE_MAX)
-			return "its references are too large";
-	}
-	*ret_size = size;
-	return NULL;
-}
-
-/* The size of the whole reference, from copies of the columns, which are read again later. */
-static const char *references_measure(struct applying *applying)
-{
-	struct varint_reader references = applying->columns[DELTAFORMAT_REFERENCES];
-	struct varint_reader sizes = applying->columns[DELTAFORMAT_RANGE_SIZES];
-	uint64_t total = 0, gathered = 0, recoded_count = 0;
-
-	for (uint64_t i = 0; i < applying->reference_count; i++) {
-		struct reference_head head;
-		uint64_t size;
-		const char *why;
-
-		if (!reference_head_read(&references, &head))
-			return "its references end early";
-		why = ranges_measure(&sizes, head.range_count, &size);
-		if (why != NULL)
-			return why;
-		if (head.kind != RECODE_NONE && (size > DELTAFRAME_RECODED_MAX ||
-						 ++recoded_count > DELTAFRAME_RECODED_COUNT_MAX))
-			return "its compressed references are too large or too many";
-		gathered += size;
-		total += head.kind != RECODE_NONE ? head.expanded_size : size;
-		if (total > DELTAFRAME_REFERENCE_MAX || gathered > DELTAFRAME_REFERENCE_MAX)
-			return "its references are too large";
-	}
-	applying->reference.size_bytes = (size_t)total;
-	if (total + applying->raw_size + applying->stored_size > DELTAFRAME_WORKING_MAX)
-		return "it takes too much memory";
-	return NULL;
-}
-
-/* Reads the next ranges of the base to `to`, which has room for them: they were measured. */
-static const char *ranges_gather(struct applying *applying, uint64_t range_count, uint8_t *to)
-{
-	const struct deltaframe_base *base = applying->base;
-
-	for (uint64_t i = 0; i < range_count; i++) {
-		const int64_t step = varint_read_signed(
-			&applying->columns[DELTAFORMAT_RANGE_STEPS]);
-		const uint64_t size = varint_read(&applying->columns[DELTAFORMAT_RANGE_SIZES]);
-		const uint64_t offset = applying->range_end + (uint64_t)step;
-
-		if (offset > base->size_bytes || size > base->size_bytes - offset)
-			return "a reference lies outside of the base";
-		if (size > 0 &&
-		    !base->read(base->user_data, offset, to, (size_t)size, &applying->error))
-			return "the base cannot be read";
-		to += size;
-		applying->range_end = offset + size;
-	}
-	return NULL;
-}
-
-static const char *reference_expand(struct applying *applying, const struct reference_head *head,
-				    uint8_t *to)
-{
-	struct varint_reader sizes = applying->columns[DELTAFORMAT_RANGE_SIZES];
-	g_autofree uint8_t *packed = NULL;
-	uint64_t size;
-	const char *why = ranges_measure(&sizes, head->range_count, &size);
-
-	if (why != NULL)
-		return why;
-	if (head->kind >= RECODE_KIND_COUNT)
-		return "a reference is of an unknown kind";
-	packed = g_malloc(size + 1);
-	why = ranges_gather(applying, head->range_count, packed);
-	if (why != NULL)
-		return why;
-	return recode_expand((enum recode_kind)head->kind, packed, (size_t)size, to,
-			     (size_t)head->expanded_size);
+	return applying->piece_count == 0 && applying->placement_count == 0 &&
+	       applying->raw_size == applying->blocks_size;
 }
 
 static const char *memory_reserve(struct applying *applying)
 {
 	const struct deltaframe_base *base = applying->base;
-	const size_t method_size = applying->method == DELTAFORMAT_MIX ? DELTAMIX_MEMORY
-								       : PACK_MEMORY;
+	const size_t method_size = applying->method == DELTAFORMAT_MIX
+					   ? DELTAMIX_MEMORY
+					   : MIN(PACK_MEMORY, applying->raw_size);
+	size_t size_bytes = applying->stored_size + method_size;
 
+	if (!deltaframe_reads_late(applying))
+		size_bytes += applying->reference.size_bytes;
+	if (!is_direct(applying))
+		size_bytes += applying->raw_size;
 	if (base->reserve != NULL)
-		base->reserve(base->user_data, applying->reference.size_bytes + applying->raw_size +
-						       applying->stored_size + method_size);
-	return NULL;
-}
-
-static const char *references_gather(struct applying *applying)
-{
-	uint8_t *to;
-
-	applying->reference_bytes = g_malloc(applying->reference.size_bytes + 1);
-	applying->reference.bytes = applying->reference_bytes;
-	to = applying->reference_bytes;
-	for (uint64_t i = 0; i < applying->reference_count; i++) {
-		struct varint_reader sizes = applying->columns[DELTAFORMAT_RANGE_SIZES];
-		struct reference_head head;
-		uint64_t size;
-		const char *why;
-
-		if (!reference_head_read(&applying->columns[DELTAFORMAT_REFERENCES], &head))
-			return "its references end early";
-		why = ranges_measure(&sizes, head.range_count, &size);
-		if (why == NULL && head.kind == RECODE_NONE)
-			why = ranges_gather(applying, head.range_count, to);
-		else if (why == NULL)
-			why = reference_expand(applying, &head, to);
-		if (why != NULL)
-			return why;
-		to += head.kind == RECODE_NONE ? size : head.expanded_size;
-	}
+		base->reserve(base->user_data, size_bytes);
 	return NULL;
 }
 
 static const char *lists_read(struct applying *applying)
 {
 	static const char *(*const STEPS[])(struct applying *) = {
-		streams_open,       columns_open,   counts_read,
-		references_measure, memory_reserve, references_gather,
+		streams_open,   columns_open,
+		counts_read,    deltaframe_references_measure,
+		memory_reserve, deltaframe_references_take,
 	};
 	const char *why = NULL;
 
@@ -334,17 +192,29 @@ static const char *operations_check(const struct applying *applying,
 	return NULL;
 }
 
-static gboolean differences_add(struct applying *applying, struct pack_reader *reader,
-				const struct operation *operation)
+static gboolean reference_add(struct applying *applying, uint64_t at, uint8_t *bytes,
+			      size_t size_bytes)
 {
-	const uint8_t *from = applying->reference.bytes + operation->reference_at;
+	uint8_t scratch[SCRATCH];
+	const uint8_t *from = deltaframe_reference_read(applying, at, scratch, size_bytes);
+
+	for (size_t i = 0; from != NULL && i < size_bytes; i++)
+		bytes[i] = (uint8_t)(bytes[i] + from[i]);
+	return from != NULL;
+}
+
+static const char *differences_add(struct applying *applying, struct pack_reader *reader,
+				   const struct operation *operation)
+{
 	uint8_t *to = applying->raw + operation->raw_at;
 
 	if (!pack_reader_read(reader, to, (size_t)operation->add))
-		return FALSE;
-	for (uint64_t i = 0; i < operation->add; i++)
-		to[i] = (uint8_t)(to[i] + from[i]);
-	return TRUE;
+		return "its differences end early";
+	for (uint64_t done = 0; done < operation->add; done += SCRATCH)
+		if (!reference_add(applying, operation->reference_at + done, to + done,
+				   MIN(SCRATCH, operation->add - done)))
+			return "the base cannot be read";
+	return NULL;
 }
 
 static const char *differences_apply(struct applying *applying)
@@ -352,11 +222,11 @@ static const char *differences_apply(struct applying *applying)
 	g_autoptr(PackReader) reader = pack_reader_new(&applying->differences);
 	struct operation_walk walk = operations_start(applying);
 	struct operation operation;
+	const char *why = reader != NULL ? NULL : "its differences cannot be unpacked";
 
-	while (reader != NULL && operations_next(applying, &walk, &operation))
-		if (!differences_add(applying, reader, &operation))
-			return "its differences end early";
-	return reader != NULL ? NULL : "its differences cannot be unpacked";
+	while (why == NULL && operations_next(applying, &walk, &operation))
+		why = differences_add(applying, reader, &operation);
+	return why;
 }
 
 static const char *extras_apply(struct applying *applying)
@@ -392,7 +262,8 @@ static const char *raw_make(struct applying *applying)
 {
 	const char *why;
 
-	applying->raw = g_malloc0(applying->raw_size + 1);
+	applying->raw_owned = is_direct(applying) ? NULL : g_malloc0(applying->raw_size + 1);
+	applying->raw = is_direct(applying) ? applying->blocks : applying->raw_owned;
 	switch (applying->method) {
 	case DELTAFORMAT_ZSTD:
 		return frame_decompress_from(&applying->reference, applying->stored,
@@ -542,6 +413,8 @@ static const char *frame_apply(struct applying *applying)
 		why = raw_make(applying);
 	if (why != NULL)
 		return why;
+	if (is_direct(applying))
+		return NULL;
 	g_clear_pointer(&applying->reference_bytes, g_free);
 	memset(applying->blocks, 0, applying->blocks_size);
 	return pieces_make(applying);
