@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "largemem.h"
+
 enum {
 	MODELS = 9, /* of a choice, at most */
 	FLAG_MODELS = 6,
@@ -68,6 +70,7 @@ struct deltamix {
 	uint8_t group[8], old_group[8]; /* differences that stand together, and those before */
 	unsigned group_count;
 	uint32_t *match_places;
+	void *memory;      /* of all tables */
 	uint64_t match_at; /* where a repetition goes on; 0: none */
 	unsigned match_count;
 };
@@ -114,6 +117,26 @@ static void weights_fill(int32_t *weights, size_t count, int32_t weight)
 		weights[i] = weight;
 }
 
+/* All tables in one piece, which goes back to the system at once. */
+static void tables_new(struct deltamix *mix)
+{
+	size_t size_bytes = sizeof(uint32_t) << MATCH_BITS;
+	uint8_t *at;
+
+	size_bytes += FLAG_MODELS * (sizeof(chance) << FLAG_BITS);
+	for (unsigned i = 0; i < MODELS; i++)
+		size_bytes += sizeof(chance) << TABLE_BITS[i];
+	at = mix->memory = largemem_new(size_bytes);
+	mix->match_places = (uint32_t *)(void *)at;
+	at += sizeof(uint32_t) << MATCH_BITS;
+	for (unsigned i = 0; i < FLAG_MODELS; i++, at += sizeof(chance) << FLAG_BITS)
+		mix->flags[i] = (chance *)(void *)at;
+	for (unsigned i = 0; i < MODELS; i++) {
+		mix->tables[i] = (chance *)(void *)at;
+		at += sizeof(chance) << TABLE_BITS[i];
+	}
+}
+
 struct deltamix *deltamix_new(const struct frame_reference *reference, uint8_t *raw,
 			      const uint8_t *packed, size_t packed_size)
 {
@@ -130,11 +153,7 @@ struct deltamix *deltamix_new(const struct frame_reference *reference, uint8_t *
 	weights_fill(mix->flag_weights[0], 32 * MODELS, WEIGHT_ONE / 3);
 	weights_fill(mix->run_weights[0], 32 * MODELS, WEIGHT_ONE);
 	weights_fill(mix->byte_weights[0][0], 2 * 256 * MODELS, WEIGHT_ONE / 4);
-	for (unsigned i = 0; i < FLAG_MODELS; i++)
-		mix->flags[i] = g_new0(chance, 1 << FLAG_BITS);
-	for (unsigned i = 0; i < MODELS; i++)
-		mix->tables[i] = g_new0(chance, (size_t)1 << TABLE_BITS[i]);
-	mix->match_places = g_new0(uint32_t, 1 << MATCH_BITS);
+	tables_new(mix);
 	for (unsigned i = 0; packed != NULL && i < 4; i++)
 		mix->code = mix->code << 8 |
 			    (mix->packed_at < packed_size ? packed[mix->packed_at++] : 0);
@@ -145,11 +164,7 @@ void deltamix_free(struct deltamix *mix)
 {
 	if (mix == NULL)
 		return;
-	for (unsigned i = 0; i < FLAG_MODELS; i++)
-		g_free(mix->flags[i]);
-	for (unsigned i = 0; i < MODELS; i++)
-		g_free(mix->tables[i]);
-	g_free(mix->match_places);
+	largemem_free(mix->memory);
 	g_byte_array_unref(mix->written);
 	g_free(mix);
 }

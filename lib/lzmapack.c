@@ -3,6 +3,8 @@
 
 #include <lzma.h>
 
+#include "largemem.h"
+
 enum { LC_COUNT = 9, LP_COUNT = 5, PB_COUNT = 5, DICTIONARY_MIN = 4096 };
 
 struct lzmapack_reader {
@@ -43,9 +45,22 @@ GByteArray *lzmapack_encode(const uint8_t *bytes, size_t size_bytes, struct lzma
 	return packed;
 }
 
+static void *memory_new(void *user_data, size_t count, size_t size_bytes)
+{
+	(void)user_data;                         /* there is none */
+	return largemem_new(count * size_bytes); /* liblzma has checked that */
+}
+
+static void memory_free(void *user_data, void *memory)
+{
+	(void)user_data; /* there is none */
+	largemem_free(memory);
+}
+
 struct lzmapack_reader *lzmapack_reader_new(const uint8_t *packed, size_t packed_size,
 					    uint8_t model, size_t size_bytes)
 {
+	static const lzma_allocator ALLOCATOR = { memory_new, memory_free, NULL };
 	lzma_options_lzma options = {
 		.dict_size = dictionary_size(size_bytes),
 		.lc = model % LC_COUNT,
@@ -60,6 +75,7 @@ struct lzmapack_reader *lzmapack_reader_new(const uint8_t *packed, size_t packed
 		return NULL;
 	reader = g_new0(struct lzmapack_reader, 1);
 	reader->stream = (lzma_stream)LZMA_STREAM_INIT;
+	reader->stream.allocator = &ALLOCATOR;
 	if (lzma_raw_decoder(&reader->stream, filters) != LZMA_OK) {
 		lzmapack_reader_free(reader);
 		return NULL;
