@@ -17,6 +17,7 @@
 #include "deltaframe_private.h"
 #include "deltamix.h"
 #include "failure.h"
+#include "largemem.h"
 #include "recode.h"
 
 enum { SCRATCH = 1 << 16 };
@@ -25,9 +26,9 @@ static void applying_done(struct applying *applying)
 {
 	g_clear_pointer(&applying->lists, g_byte_array_unref);
 	g_clear_pointer(&applying->corrections, g_byte_array_unref);
-	g_clear_pointer(&applying->reference_bytes, g_free);
+	g_clear_pointer(&applying->reference_bytes, largemem_free);
 	g_clear_pointer(&applying->ranges, g_array_unref);
-	g_clear_pointer(&applying->raw_owned, g_free);
+	g_clear_pointer(&applying->raw_owned, largemem_free);
 	g_clear_error(&applying->error);
 }
 
@@ -101,13 +102,20 @@ static gboolean is_direct(const struct applying *applying)
 	       applying->raw_size == applying->blocks_size;
 }
 
+/* What the method takes beside its streams. Packers are open one after another. */
+static size_t method_size(const struct applying *applying)
+{
+	if (applying->method == DELTAFORMAT_MIX)
+		return DELTAMIX_MEMORY;
+	if (applying->method == DELTAFORMAT_ZSTD)
+		return 0;
+	return MIN(PACK_MEMORY, MAX(applying->differences.size_bytes, applying->extras.size_bytes));
+}
+
 static const char *memory_reserve(struct applying *applying)
 {
 	const struct deltaframe_base *base = applying->base;
-	const size_t method_size = applying->method == DELTAFORMAT_MIX
-					   ? DELTAMIX_MEMORY
-					   : MIN(PACK_MEMORY, applying->raw_size);
-	size_t size_bytes = applying->stored_size + method_size;
+	size_t size_bytes = applying->stored_size + method_size(applying);
 
 	if (!deltaframe_reads_late(applying))
 		size_bytes += applying->reference.size_bytes;
@@ -262,7 +270,7 @@ static const char *raw_make(struct applying *applying)
 {
 	const char *why;
 
-	applying->raw_owned = is_direct(applying) ? NULL : g_malloc0(applying->raw_size + 1);
+	applying->raw_owned = is_direct(applying) ? NULL : largemem_new(applying->raw_size);
 	applying->raw = is_direct(applying) ? applying->blocks : applying->raw_owned;
 	switch (applying->method) {
 	case DELTAFORMAT_ZSTD:
@@ -280,131 +288,6 @@ static const char *raw_make(struct applying *applying)
 	return "it is of an unknown kind";
 }
 
-/* Puts the made stream, which comes piece by piece, where the placements say. */
-struct placing {
-	struct varint_reader reader;
-	uint64_t left;      /* placements */
-	uint64_t skip;      /* bytes of the made stream to leave out ... */
-	uint64_t size;      /* ... and then to put ... */
-	uint64_t at;        /* ... here in the blocks */
-	uint64_t put_bytes; /* so far */
-};
-
-static void placing_next(const struct applying *applying, struct placing *placing)
-{
-	placing->left--;
-	placing->skip = varint_read_limited(&placing->reader, DELTAFRAME_RAW_MAX);
-	placing->size = varint_read_limited(&placing->reader, applying->blocks_size);
-	placing->at += (uint64_t)varint_read_signed(&placing->reader);
-	placing->reader.failed = placing->reader.failed || placing->at > applying->blocks_size ||
-				 placing->size > applying->blocks_size - placing->at;
-}
-
-static gboolean placing_put(const struct applying *applying, struct placing *placing,
-			    const uint8_t *bytes, uint64_t size_bytes)
-{
-	while (size_bytes > 0) {
-		const uint64_t skip = MIN(placing->skip, size_bytes);
-		const uint64_t size = MIN(placing->size, size_bytes - skip);
-
-		if (size > 0)
-			memcpy(applying->blocks + placing->at, bytes + skip, (size_t)size);
-		bytes += skip + size;
-		size_bytes -= skip + size;
-		placing->skip -= skip;
-		placing->size -= size;
-		placing->at += size;
-		placing->put_bytes += size;
-		if (placing->skip > 0 || placing->size > 0)
-			continue;
-		if (placing->left == 0)
-			return TRUE; /* what is left over is not wanted */
-		placing_next(applying, placing);
-		if (placing->reader.failed)
-			return FALSE;
-	}
-	return TRUE;
-}
-
-/* What the columns have for one piece, and where its bytes stand. */
-struct piece {
-	uint64_t kind;
-	uint64_t made_size;
-	struct recode_raw raw;
-};
-
-static const char *piece_recode(const struct applying *applying, struct placing *placing,
-				const struct piece *piece)
-{
-	g_autofree uint8_t *made = NULL;
-	const char *why;
-
-	if (piece->kind >= RECODE_KIND_COUNT)
-		return "a piece is of an unknown kind";
-	made = g_malloc0(piece->made_size + 1);
-	why = recode_join((enum recode_kind)piece->kind, &piece->raw, made,
-			  (size_t)piece->made_size);
-	if (why != NULL)
-		return why;
-	return placing_put(applying, placing, made, piece->made_size) ? NULL
-								      : "a placement is wrong";
-}
-
-static gboolean piece_read(struct applying *applying, size_t *raw_at, size_t *correction_at,
-			   struct piece *ret_piece)
-{
-	struct varint_reader *reader = &applying->columns[DELTAFORMAT_PIECES];
-	struct piece piece = { .kind = varint_read(reader) };
-
-	piece.raw.bytes = applying->raw + *raw_at;
-	piece.raw.size_bytes = (size_t)varint_read_limited(reader, applying->raw_size - *raw_at);
-	if (piece.kind != RECODE_NONE) {
-		piece.made_size = varint_read(reader);
-		piece.raw.corrections = applying->corrections->data + *correction_at;
-		piece.raw.corrections_size = (size_t)varint_read_limited(
-			reader, applying->corrections->len - *correction_at);
-	}
-	*raw_at += piece.raw.size_bytes;
-	*correction_at += piece.raw.corrections_size;
-	*ret_piece = piece;
-	return !reader->failed;
-}
-
-static const char *pieces_make(struct applying *applying)
-{
-	struct placing placing = {
-		.reader = applying->columns[DELTAFORMAT_PLACEMENTS],
-		.left = applying->placement_count,
-		.size = applying->placement_count > 0 ? 0 : applying->blocks_size,
-	};
-	size_t raw_at = 0, correction_at = 0;
-	uint64_t made_size = 0, recoded_count = 0;
-
-	for (uint64_t i = 0; i < applying->piece_count; i++) {
-		struct piece piece;
-		const char *why = NULL;
-
-		if (!piece_read(applying, &raw_at, &correction_at, &piece))
-			return "its pieces end early";
-		made_size += piece.made_size;
-		recoded_count += piece.kind != RECODE_NONE ? 1 : 0;
-		if (piece.made_size > DELTAFRAME_RECODED_MAX || made_size > DELTAFRAME_RAW_MAX ||
-		    recoded_count > DELTAFRAME_RECODED_COUNT_MAX)
-			return "its compressed pieces are too large or too many";
-		if (piece.kind != RECODE_NONE)
-			why = piece_recode(applying, &placing, &piece);
-		else if (!placing_put(applying, &placing, piece.raw.bytes, piece.raw.size_bytes))
-			why = "a placement is wrong";
-		if (why != NULL)
-			return why;
-	}
-	/* Bytes behind the last piece are put as they are. */
-	if (!placing_put(applying, &placing, applying->raw + raw_at, applying->raw_size - raw_at))
-		return "a placement is wrong";
-	return placing.put_bytes == applying->blocks_size ? NULL
-							  : "it does not make all of its blocks";
-}
-
 static const char *frame_apply(struct applying *applying)
 {
 	const char *why = lists_read(applying);
@@ -415,9 +298,9 @@ static const char *frame_apply(struct applying *applying)
 		return why;
 	if (is_direct(applying))
 		return NULL;
-	g_clear_pointer(&applying->reference_bytes, g_free);
+	g_clear_pointer(&applying->reference_bytes, largemem_free);
 	memset(applying->blocks, 0, applying->blocks_size);
-	return pieces_make(applying);
+	return deltaframe_pieces_make(applying);
 }
 
 gboolean deltaframe_apply(const uint8_t *stored, size_t stored_size,

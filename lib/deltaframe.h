@@ -4,8 +4,9 @@
  * has (the base). The bytes are described in deltaframe.c and docs/FORMATS.md.
  *
  * A frame is not trusted: all it can do is to give wrong blocks, which do not have their hash. To
- * apply one takes DELTAFRAME_WORKING_MAX, the models of a mix (15 MiB) or the window of a packer
- * (8 MiB), the lists (4 MiB) and the caller's blocks; and time in proportion to these. */
+ * apply one takes at most DELTAFRAME_WORKING_MAX, the models of a mix (15 MiB) or the window of a
+ * packer (8 MiB), the lists (4 MiB) and the caller's blocks; and time in proportion to these. Most
+ * take far less: what need not be held is read where it is used, and made in its place. */
 
 #include <glib.h>
 #include <stdint.h>

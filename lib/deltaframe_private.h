@@ -49,3 +49,6 @@ const char *deltaframe_references_take(struct applying *applying);
  * applying->error if the base cannot be read. */
 const uint8_t *deltaframe_reference_read(struct applying *applying, uint64_t at, uint8_t *scratch,
 					 size_t size_bytes);
+
+/* Makes the blocks out of the raw stream. */
+const char *deltaframe_pieces_make(struct applying *applying);

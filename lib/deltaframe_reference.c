@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The reference of a frame: measured, then gathered in memory, or read where operations need it. */
 #include "deltaframe_private.h"
+#include "largemem.h"
 #include "recode.h"
 
 /* Ranges that are worth a list; what has more is gathered. */
@@ -116,7 +117,7 @@ static const char *reference_expand(struct applying *applying, const struct refe
 				    uint8_t *to)
 {
 	struct varint_reader sizes = applying->columns[DELTAFORMAT_RANGE_SIZES];
-	g_autofree uint8_t *packed = NULL;
+	g_autoptr(LargeBytes) packed = NULL;
 	uint64_t size;
 	const char *why = ranges_measure(&sizes, head->range_count, &size);
 
@@ -124,7 +125,7 @@ static const char *reference_expand(struct applying *applying, const struct refe
 		return why;
 	if (head->kind >= RECODE_KIND_COUNT)
 		return "a reference is of an unknown kind";
-	packed = g_malloc(size + 1);
+	packed = largemem_new(size);
 	why = ranges_gather(applying, head->range_count, packed);
 	if (why != NULL)
 		return why;
@@ -136,7 +137,7 @@ static const char *references_gather(struct applying *applying)
 {
 	uint8_t *to;
 
-	applying->reference_bytes = g_malloc(applying->reference.size_bytes + 1);
+	applying->reference_bytes = largemem_new(applying->reference.size_bytes);
 	applying->reference.bytes = applying->reference_bytes;
 	to = applying->reference_bytes;
 	for (uint64_t i = 0; i < applying->reference_count; i++) {

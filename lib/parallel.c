@@ -32,8 +32,13 @@ static gpointer thread_run(gpointer data)
 
 void parallel_each(unsigned count, parallel_work work, gpointer user_data)
 {
+	parallel_each_by(parallel_threads(), count, work, user_data);
+}
+
+void parallel_each_by(unsigned threads_max, unsigned count, parallel_work work, gpointer user_data)
+{
 	struct parallel parallel = { .work = work, .user_data = user_data, .count = count };
-	const unsigned others = MIN(parallel_threads(), MAX(count, 1)) - 1;
+	const unsigned others = MIN(MIN(threads_max, parallel_threads()), MAX(count, 1)) - 1;
 	GThread *threads[THREADS_MAX];
 
 	for (unsigned i = 0; i < others; i++)
