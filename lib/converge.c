@@ -69,10 +69,16 @@ static struct seed *keys_read(const struct converge_place *place, gboolean in_pl
 							 NULL);
 }
 
+void converge_seed_read(struct converge *converge)
+{
+	if (converge->seed != NULL && converge->seed_table == NULL)
+		converge->seed_table = keys_read(converge->seed, FALSE);
+}
+
 void converge_start(struct converge *converge)
 {
-	if (converge->seed != NULL)
-		converge->seed_table = keys_read(converge->seed, FALSE);
+	if (!converge_has_delta(converge)) /* which says where the seed has what */
+		converge_seed_read(converge);
 	if (converge->old != NULL)
 		converge->old_keys = keys_read(converge->old, TRUE);
 }
@@ -217,6 +223,7 @@ gboolean converge_repair(struct converge *converge, GError **error)
 	uint64_t left;
 
 	converge_start(converge);
+	converge_seed_read(converge);
 	if (!converge_tree_heal(converge, &lost, error) ||
 	    (lost > 0 && !tree_replace(converge, lost, error)))
 		return FALSE;

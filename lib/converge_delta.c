@@ -20,6 +20,11 @@ static const struct bundle_section *delta_section(const struct converge *converg
 				 converge->seed->image->root_hash);
 }
 
+gboolean converge_has_delta(const struct converge *converge)
+{
+	return delta_section(converge, BUNDLE_DELTA_INDEX) != NULL;
+}
+
 const struct deltaindex_run *converge_delta_run(const struct converge *converge, uint64_t block)
 {
 	const GArray *runs = converge->delta->runs;
@@ -156,6 +161,7 @@ static void delta_drop(struct converge *converge)
 {
 	g_clear_pointer(&converge->delta, deltaindex_free);
 	g_clear_pointer(&converge->plan, plan_free);
+	converge_seed_read(converge); /* for the full payload */
 }
 
 /* What speaks against this delta only. All else would meet the full payload too. */

@@ -1,35 +1,52 @@
 /* SPDX-License-Identifier: MIT */
-/* Making the blocks of a delta: its frames one after another, in a thread of their own where there
- * are threads, while the workers hash and write what the frame before gave. */
+/* Making the blocks of a delta: its frames are applied by threads of their own where there are
+ * threads, two at once if memory allows, while the workers hash and write what was made before. */
 #include <string.h>
 
 #include "converge_private.h"
 #include "deltaframe.h"
 #include "failure.h"
+#include "largemem.h"
 
 enum {
 	BLOCK = CONVERGE_BLOCK,
 	WAIT_US = 20 * 1000,
-	/* What a frame takes beside the blocks that it makes, and those of the one before. */
-	MEMORY_MAX = 38 << 20,
+	THREADS = 2,
+	/* What frames take together, with the blocks that workers have not written yet. One frame
+	 * alone may take more. */
+	MEMORY_MAX = 36 << 20,
+	STORED_SMALL = 1 << 20, /* bytes that a frame may have in memory before it reserves */
+};
+
+/* A frame in work. */
+struct making_frame {
+	struct making *making;
+	const struct deltaindex_frame *entry;
+	uint64_t reserved_bytes; /* 0: not yet */
+	gboolean is_later;       /* than another one in work */
 };
 
 struct making {
 	struct effort *effort;
 	uint64_t offset; /* of the section of frames, in the bundle */
-	GThread *thread; /* NULL: the caller's, which reports */
-	gint stop, done; /* atomic */
-	GMutex mutex;    /* over held_bytes */
-	GCond gone;
-	uint64_t held_bytes; /* of blocks that workers have not written yet */
-	GError *failure;
+	GThread *threads[THREADS];
+	unsigned thread_count; /* 0: the caller's, which reports */
+	gint stop, done;       /* atomic; threads that have no more to do */
+	GMutex taking;         /* over what follows: the source is read in order */
+	guint next;            /* frame */
+	GMutex mutex;          /* over all that follows */
+	GCond gone;            /* bytes, or a frame */
+	struct making_frame *in_work[THREADS];
+	uint64_t reserved_bytes; /* of frames in work */
+	uint64_t held_bytes;     /* of blocks that workers have not written yet */
+	GError *failure;         /* the first */
 };
 
 static gboolean base_read(gpointer user_data, uint64_t offset, uint8_t *bytes, size_t size_bytes,
 			  GError **error)
 {
-	const struct making *making = user_data;
-	const struct converge *converge = making->effort->converge;
+	const struct making_frame *frame = user_data;
+	const struct converge *converge = frame->making->effort->converge;
 	const struct converge_place *seed = converge->seed;
 	const uint64_t border = seed->tree.data_blocks * BLOCK;
 	const size_t first = offset < border ? (size_t)MIN(size_bytes, border - offset) : 0;
@@ -42,14 +59,56 @@ static gboolean base_read(gpointer user_data, uint64_t offset, uint8_t *bytes, s
 			 bytes + first, size_bytes - first, error);
 }
 
-/* Waits for the workers where this frame has no room beside the blocks of the one before. */
+/* A frame waits for the blocks of those before, and for others that have reserved: these come to
+ * their end without it. The earlier of two goes first, so that they do not wait for each other. */
+static gboolean has_room(const struct making *making, const struct making_frame *frame,
+			 uint64_t size_bytes)
+{
+	const uint64_t taken = making->reserved_bytes + making->held_bytes;
+
+	return taken + size_bytes <= MEMORY_MAX || (taken == 0 && !frame->is_later);
+}
+
 static void base_reserve(gpointer user_data, size_t size_bytes)
 {
-	struct making *making = user_data;
+	struct making_frame *frame = user_data;
+	struct making *making = frame->making;
+	const uint64_t all_bytes = size_bytes + (uint64_t)frame->entry->block_count * BLOCK;
 
 	g_mutex_lock(&making->mutex);
-	while (making->held_bytes > 0 && making->held_bytes + size_bytes > MEMORY_MAX)
+	while (!has_room(making, frame, all_bytes))
 		g_cond_wait(&making->gone, &making->mutex);
+	making->reserved_bytes += all_bytes;
+	frame->reserved_bytes = all_bytes;
+	g_mutex_unlock(&making->mutex);
+}
+
+/* A frame whose stored bytes are many is not read while another one is in work. */
+static void frame_enter(struct making *making, struct making_frame *frame)
+{
+	unsigned free_place = 0;
+
+	g_mutex_lock(&making->mutex);
+	for (unsigned i = 0; i < THREADS; i++) {
+		while (making->in_work[i] != NULL && frame->entry->stored_size > STORED_SMALL)
+			g_cond_wait(&making->gone, &making->mutex);
+		frame->is_later = frame->is_later || making->in_work[i] != NULL;
+		free_place = making->in_work[i] == NULL ? i : free_place;
+	}
+	making->in_work[free_place] = frame;
+	g_mutex_unlock(&making->mutex);
+}
+
+static void frame_leave(struct making *making, struct making_frame *frame)
+{
+	g_mutex_lock(&making->mutex);
+	making->reserved_bytes -= frame->reserved_bytes;
+	for (unsigned i = 0; i < THREADS; i++)
+		if (making->in_work[i] == frame)
+			making->in_work[i] = NULL;
+		else if (making->in_work[i] != NULL)
+			making->in_work[i]->is_later = FALSE; /* there are two at most */
+	g_cond_broadcast(&making->gone);
 	g_mutex_unlock(&making->mutex);
 }
 
@@ -65,10 +124,10 @@ static void made_free(gpointer data)
 	struct made *made = data;
 	struct making *making = made->making;
 
-	g_free(made->blocks);
+	largemem_free(made->blocks);
 	g_mutex_lock(&making->mutex);
 	making->held_bytes -= made->size_bytes;
-	g_cond_signal(&making->gone);
+	g_cond_broadcast(&making->gone);
 	g_mutex_unlock(&making->mutex);
 	g_free(made);
 }
@@ -113,47 +172,86 @@ static gboolean output_push(struct effort *effort, const struct deltaindex_frame
 	return TRUE;
 }
 
-static gboolean frame_make(struct making *making, const struct deltaindex_frame *frame,
-			   GError **error)
+/* Makes the frame's blocks; they are held from then on, and no longer reserved. */
+static GBytes *frame_apply(struct making_frame *frame, const uint8_t *stored, GError **error)
 {
-	struct converge *converge = making->effort->converge;
+	struct making *making = frame->making;
+	const struct converge *converge = making->effort->converge;
 	const struct deltaframe_base base = {
 		.read = base_read,
 		.reserve = base_reserve,
-		.user_data = making,
+		.user_data = frame,
 		.size_bytes = (converge->seed->tree.data_blocks +
 			       converge->delta->companion_blocks) *
 			      BLOCK,
 	};
-	const size_t size_bytes = (size_t)frame->block_count * BLOCK;
-	g_autofree uint8_t *stored = g_malloc(frame->stored_size);
-	g_autofree uint8_t *blocks = NULL;
-	g_autoptr(GBytes) made = NULL;
+	const size_t size_bytes = (size_t)frame->entry->block_count * BLOCK;
+	g_autoptr(LargeBytes) blocks = largemem_new(size_bytes);
 
-	if (!source_read(converge->bundle->source, making->offset + frame->offset, stored,
-			 frame->stored_size, error))
+	if (!deltaframe_apply(stored, frame->entry->stored_size, &base, blocks, size_bytes, error))
+		return NULL;
+	return made_hold(making, g_steal_pointer(&blocks), size_bytes);
+}
+
+/* The next frame that is wanted, in `frame`, and its stored bytes; NULL without a failure: there is
+ * none. The source may be a stream, so frames are read in their order. */
+static uint8_t *frame_take(struct making *making, struct making_frame *frame, GError **error)
+{
+	const struct converge *converge = making->effort->converge;
+	const struct deltaindex *delta = converge->delta;
+	g_autoptr(LargeBytes) stored = NULL;
+
+	while (making->next < delta->frames->len) {
+		const struct deltaindex_frame *entry = &g_array_index(
+			delta->frames, struct deltaindex_frame, making->next++);
+
+		if (!plan_wants(converge->plan, delta, entry))
+			continue;
+		frame->making = making;
+		frame->entry = entry;
+		frame_enter(making, frame);
+		stored = largemem_new(entry->stored_size);
+		if (source_read(converge->bundle->source, making->offset + entry->offset, stored,
+				entry->stored_size, error))
+			return g_steal_pointer(&stored);
+		frame_leave(making, frame);
+		return NULL;
+	}
+	return NULL;
+}
+
+/* FALSE after a failure; *ret_more: there was a frame. */
+static gboolean frame_make(struct making *making, gboolean *ret_more, GError **error)
+{
+	struct making_frame frame = { 0 };
+	g_autoptr(LargeBytes) stored = NULL;
+	g_autoptr(GBytes) made = NULL;
+	GError *failure = NULL;
+
+	g_mutex_lock(&making->taking);
+	stored = frame_take(making, &frame, &failure);
+	g_mutex_unlock(&making->taking);
+	*ret_more = stored != NULL;
+	if (stored != NULL) {
+		made = frame_apply(&frame, stored, &failure);
+		g_clear_pointer(&stored, largemem_free);
+		frame_leave(making, &frame);
+	}
+	if (failure != NULL) {
+		g_propagate_error(error, failure);
 		return FALSE;
-	blocks = g_malloc(size_bytes);
-	if (!deltaframe_apply(stored, frame->stored_size, &base, blocks, size_bytes, error))
-		return FALSE;
-	made = made_hold(making, g_steal_pointer(&blocks), size_bytes);
-	return output_push(making->effort, frame, made, error);
+	}
+	return made == NULL || output_push(making->effort, frame.entry, made, error);
 }
 
 static gboolean frames_make(struct making *making, GError **error)
 {
-	struct converge *converge = making->effort->converge;
+	gboolean more = TRUE;
 
-	for (guint i = 0; i < converge->delta->frames->len; i++) {
-		const struct deltaindex_frame *frame = &g_array_index(converge->delta->frames,
-								      struct deltaindex_frame, i);
-
-		if (g_atomic_int_get(&making->stop) != 0)
-			return TRUE;
-		if (plan_wants(converge->plan, converge->delta, frame) &&
-		    !frame_make(making, frame, error))
+	while (more && g_atomic_int_get(&making->stop) == 0) {
+		if (!frame_make(making, &more, error))
 			return FALSE;
-		if (making->thread == NULL && !effort_step(making->effort, "make", error))
+		if (making->thread_count == 0 && !effort_step(making->effort, "make", error))
 			return FALSE;
 	}
 	return TRUE;
@@ -166,6 +264,7 @@ static struct making *making_new(struct effort *effort, uint64_t offset)
 
 	making->effort = effort;
 	making->offset = offset;
+	g_mutex_init(&making->taking);
 	g_mutex_init(&making->mutex);
 	g_cond_init(&making->gone);
 	plan_close_delta(converge->plan, converge->delta, offset); /* without what was kept */
@@ -181,6 +280,7 @@ static void making_free(struct making *making)
 		g_cond_wait(&making->gone, &making->mutex);
 	g_mutex_unlock(&making->mutex);
 	g_mutex_clear(&making->mutex);
+	g_mutex_clear(&making->taking);
 	g_cond_clear(&making->gone);
 	g_clear_error(&making->failure);
 	g_free(making);
@@ -195,12 +295,21 @@ gboolean making_here(struct effort *effort, uint64_t offset, GError **error)
 	return done;
 }
 
+/* The first failure stops the others. */
 static gpointer making_thread(gpointer data)
 {
 	struct making *making = data;
+	GError *failure = NULL;
 
-	(void)frames_make(making, &making->failure); /* the failure says it */
-	g_atomic_int_set(&making->done, 1);
+	if (!frames_make(making, &failure)) {
+		g_atomic_int_set(&making->stop, 1);
+		g_mutex_lock(&making->mutex);
+		if (making->failure == NULL)
+			making->failure = g_steal_pointer(&failure);
+		g_mutex_unlock(&making->mutex);
+		g_clear_error(&failure);
+	}
+	g_atomic_int_inc(&making->done);
 	return NULL;
 }
 
@@ -208,18 +317,21 @@ struct making *making_start(struct effort *effort, uint64_t offset)
 {
 	struct making *making = making_new(effort, offset);
 
-	making->thread = g_thread_new("make", making_thread, making);
+	making->thread_count = MIN(THREADS, g_get_num_processors());
+	for (unsigned i = 0; i < making->thread_count; i++)
+		making->threads[i] = g_thread_new("make", making_thread, making);
 	return making;
 }
 
 gboolean making_join(struct making *making, gboolean going, GError **error)
 {
-	while (going && g_atomic_int_get(&making->done) == 0) {
+	while (going && g_atomic_int_get(&making->done) < (gint)making->thread_count) {
 		going = effort_step(making->effort, "make", error);
 		g_usleep(WAIT_US);
 	}
 	g_atomic_int_set(&making->stop, 1);
-	g_thread_join(making->thread);
+	for (unsigned i = 0; i < making->thread_count; i++)
+		g_thread_join(making->threads[i]);
 	if (going && making->failure != NULL) {
 		g_propagate_error(error, g_steal_pointer(&making->failure));
 		going = FALSE;

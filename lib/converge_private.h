@@ -74,6 +74,11 @@ struct making *making_start(struct effort *effort, uint64_t offset);
 /* Waits, and frees; without `going` the rest is not made. */
 gboolean making_join(struct making *making, gboolean going, GError **error);
 
+/* Reads where the seed has which block, unless that was done. */
+void converge_seed_read(struct converge *converge);
+/* The bundle has a delta of the payload against the seed. */
+gboolean converge_has_delta(const struct converge *converge);
+
 /* Plans anew what is to be fetched. */
 void converge_plan_close(struct converge *converge);
 /* Tells the source what is going to be read. */
