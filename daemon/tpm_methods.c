@@ -25,7 +25,7 @@ static GVariant *status_pack(const struct machine_tpm_status *status)
 		{ "tpm", var->has_tpm },     { "encrypted", var->encrypted },
 		{ "bound", var->bound },     { "recovery_key", var->recovery_key },
 		{ "pin", var->pin },         { "enrolled", var->enrolled },
-		{ "unlocks", var->unlocks },
+		{ "unlocks", var->unlocks }, { "gated", var->gated },
 	};
 	GVariantBuilder builder;
 
@@ -34,6 +34,8 @@ static GVariant *status_pack(const struct machine_tpm_status *status)
 	for (unsigned i = 0; i < G_N_ELEMENTS(flags); i++)
 		g_variant_builder_add(&builder, "{sv}", flags[i].name,
 				      g_variant_new_boolean(flags[i].value));
+	g_variant_builder_add(&builder, "{sv}", "floor", g_variant_new_uint64(var->floor));
+	g_variant_builder_add(&builder, "{sv}", "counter", g_variant_new_uint64(var->counter));
 	g_variant_builder_add(&builder, "{sv}", "key",
 			      g_variant_new_string(var->key_print != NULL ? var->key_print : ""));
 	g_variant_builder_add(&builder, "{sv}", "fault", g_variant_new_uint32(var->why));

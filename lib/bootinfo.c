@@ -73,8 +73,12 @@ static void firmware_read(struct bootinfo *info, const char *efivars_dir)
 	const guint64 left = variable_number(efivars_dir, "LoaderTimeExecUSec");
 	g_autoptr(GBytes)
 		floor_bytes = variable_read(efivars_dir, "AzbootFloorInForce", PARTS_VENDOR);
+	g_autoptr(GBytes)
+		limit_bytes = variable_read(efivars_dir, "AzbootCounterLimit", PARTS_VENDOR);
 	g_autoptr(GBytes) fault_bytes = variable_read(efivars_dir, "AzbootFault", PARTS_VENDOR);
 
+	if (limit_bytes != NULL && g_bytes_get_size(limit_bytes) == 8)
+		info->counter_limit = bytes_load_u64(g_bytes_get_data(limit_bytes, NULL));
 	if (floor_bytes != NULL && g_bytes_get_size(floor_bytes) == 8)
 		info->floor = bytes_load_u64(g_bytes_get_data(floor_bytes, NULL));
 	info->reason = variable_text(efivars_dir, "AzbootReason", PARTS_VENDOR);

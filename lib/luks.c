@@ -22,7 +22,6 @@ enum {
 static const char UNFINISHED[] = "azupdate-unfinished";
 static const char LABEL[] = "var";
 static const char TYPE_RECOVERY[] = "systemd-recovery";
-static const char TYPE_TPM[] = "systemd-tpm2";
 
 struct luks {
 	struct crypt_device *device;
@@ -228,6 +227,11 @@ static gboolean token_is(struct luks *luks, int number, const char *wanted)
 	       g_strcmp0(type, wanted) == 0;
 }
 
+static gboolean token_is_tpm(struct luks *luks, int number)
+{
+	return token_is(luks, number, TPMTOKEN_TYPE) || token_is(luks, number, TPMTOKEN_TYPE_GATED);
+}
+
 static gboolean token_has_keyslot(struct luks *luks, int number)
 {
 	for (int keyslot = 0; keyslot < LUKSHEADER_KEYSLOTS; keyslot++)
@@ -263,7 +267,7 @@ unsigned luks_tpm_tokens(struct luks *luks, unsigned ret_tokens[static LUKS_TOKE
 	unsigned count = 0;
 
 	for (int i = 0; i < LUKS_TOKENS_MAX; i++)
-		if (token_is(luks, i, TYPE_TPM) && token_has_keyslot(luks, i))
+		if (token_is_tpm(luks, i) && token_has_keyslot(luks, i))
 			ret_tokens[count++] = (unsigned)i;
 	return count;
 }
@@ -309,12 +313,25 @@ static int token_remove(struct luks *luks, int number)
 	return status < 0 ? status : crypt_token_json_set(luks->device, number, NULL);
 }
 
+gboolean luks_tpm_remove(struct luks *luks, unsigned number, GError **error)
+{
+	return luks_done(luks, token_remove(luks, (int)number), FAULT_LUKS_WRITE,
+			 "remove an old TPM token", error);
+}
+
+gboolean luks_tpm_sweep(struct luks *luks, GError **error)
+{
+	for (unsigned i = 0; i < LUKS_TOKENS_MAX; i++)
+		if (token_is_tpm(luks, (int)i) && !token_has_keyslot(luks, (int)i) &&
+		    !luks_tpm_remove(luks, i, error))
+			return FALSE;
+	return TRUE;
+}
+
 gboolean luks_tpm_keep(struct luks *luks, unsigned number, GError **error)
 {
-	for (int i = 0; i < LUKS_TOKENS_MAX; i++)
-		if (i != (int)number && token_is(luks, i, TYPE_TPM) &&
-		    !luks_done(luks, token_remove(luks, i), FAULT_LUKS_WRITE,
-			       "remove an old TPM token", error))
+	for (unsigned i = 0; i < LUKS_TOKENS_MAX; i++)
+		if (i != number && token_is_tpm(luks, (int)i) && !luks_tpm_remove(luks, i, error))
 			return FALSE;
 	return TRUE;
 }

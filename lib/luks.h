@@ -43,7 +43,7 @@ gboolean luks_has_recovery(struct luks *luks);
 gboolean luks_recovery_add(struct luks *luks, const struct secret *volume_key,
 			   const struct secret *recovery_key, GError **error);
 
-/* The numbers of the tokens of type systemd-tpm2 that have a keyslot; returns how many. */
+/* The numbers of the tokens of a TPM (tpmtoken.h) that have a keyslot; returns how many. */
 unsigned luks_tpm_tokens(struct luks *luks, unsigned ret_tokens[static LUKS_TOKENS_MAX]);
 /* FAULT_TOKEN_FORMAT, FAULT_TOKEN_KIND. The caller clears. */
 gboolean luks_tpm_token(struct luks *luks, unsigned number, struct tpmtoken *ret_token,
@@ -53,6 +53,10 @@ gboolean luks_tpm_token(struct luks *luks, unsigned number, struct tpmtoken *ret
 gboolean luks_tpm_add(struct luks *luks, const struct secret *volume_key,
 		      const struct secret *passphrase, struct tpmtoken *token, unsigned *ret_number,
 		      GError **error);
+/* Removes one, with its keyslot. */
+gboolean luks_tpm_remove(struct luks *luks, unsigned number, GError **error);
+/* Removes those whose keyslot is gone: a removal that was cut off. */
+gboolean luks_tpm_sweep(struct luks *luks, GError **error);
 /* Removes all TPM tokens but this one, with their keyslots. */
 gboolean luks_tpm_keep(struct luks *luks, unsigned number, GError **error);
 

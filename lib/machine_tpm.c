@@ -7,6 +7,7 @@
 #include "failure.h"
 #include "machine_private.h"
 #include "uki.h"
+#include "vargate.h"
 #include "veritybuild.h"
 
 void machine_tpm_status_clear(struct machine_tpm_status *status)
@@ -174,18 +175,23 @@ gboolean machine_tpm_status_get(struct machine *machine, struct machine_tpm_stat
 	return TRUE;
 }
 
-static GBytes *public_key_running(const struct machine *machine, GError **error)
+static gboolean sections_running(const struct machine *machine, GBytes **ret_public_key,
+				 GBytes **ret_pcrsig, GError **error)
 {
 	g_autoptr(GBytes) uki = uki_running(machine, error);
-	GBytes *public_key;
+	g_autoptr(GBytes) public_key = NULL;
+	g_autoptr(GBytes) pcrsig = NULL;
 
 	if (uki == NULL)
-		return NULL;
+		return FALSE;
 	public_key = uki_section_get(uki, ".pcrpkey", NULL);
-	if (public_key == NULL)
-		failure_set(error, FAULT_SEAL_RELEASE,
-			    "the running release's UKI has no PCR signatures");
-	return public_key;
+	pcrsig = uki_section_get(uki, ".pcrsig", NULL);
+	if (public_key == NULL || pcrsig == NULL)
+		return failure_set(error, FAULT_SEAL_RELEASE,
+				   "the running release's UKI has no PCR signatures");
+	*ret_public_key = g_steal_pointer(&public_key);
+	*ret_pcrsig = g_steal_pointer(&pcrsig);
+	return TRUE;
 }
 
 gboolean machine_tpm_enroll(struct machine *machine, const struct machine_tpm_keys *keys,
@@ -193,15 +199,20 @@ gboolean machine_tpm_enroll(struct machine *machine, const struct machine_tpm_ke
 {
 	g_autofree char *volume = volume_find(machine, error);
 	g_autoptr(Tpm) tpm = volume != NULL ? tpm_open(machine->config->tcti, error) : NULL;
-	g_autoptr(GBytes) public_key = tpm != NULL ? public_key_running(machine, error) : NULL;
-	const struct varcrypt_enroll ask = {
-		.volume = volume,
-		.tpm = tpm,
-		.public_key = public_key,
-		.key = keys->key,
-		.recovery_key = keys->recovery_key,
-		.pin = keys->pin,
-	};
+	g_autoptr(GBytes) public_key = NULL;
+	g_autoptr(GBytes) pcrsig = NULL;
 
-	return public_key != NULL && varcrypt_enroll(&ask, error);
+	if (tpm == NULL || !sections_running(machine, &public_key, &pcrsig, error))
+		return FALSE;
+	return vargate_enroll(
+		&(const struct vargate){ tpm, pcrsig, machine->boot->floor, 0, FALSE },
+		&(const struct varcrypt_enroll){
+			.volume = volume,
+			.tpm = tpm,
+			.public_key = public_key,
+			.key = keys->key,
+			.recovery_key = keys->recovery_key,
+			.pin = keys->pin,
+		},
+		error);
 }

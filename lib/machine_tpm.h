@@ -25,7 +25,7 @@ struct machine_tpm_keys {                  /* borrowed */
 	const struct secret *recovery_key; /* a new one, or NULL */
 	const struct secret *pin;          /* NULL: none */
 };
-/* As varcrypt_enroll(); FAULT_SEAL_RELEASE: the machine does not run a release whose UKI has PCR
+/* As vargate_enroll(); FAULT_SEAL_RELEASE: the machine does not run a release whose UKI has PCR
  * signatures. */
 gboolean machine_tpm_enroll(struct machine *machine, const struct machine_tpm_keys *keys,
 			    GError **error);

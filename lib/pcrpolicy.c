@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crypto.h"
+#include "failure.h"
 #include "json.h"
 
 enum {
@@ -11,6 +12,9 @@ enum {
 	POLICY_PCR = 0x0000017f, /* TPM2_CC_PolicyPCR */
 	SELECT_SIZE = 3,
 };
+
+const char PCRPOLICY_FLOORS[] = "azupdate-floors";
+const char PCRPOLICY_FLOOR_PATH[] = "enter-initrd";
 
 static void append_be(GByteArray *to, uint64_t number, unsigned size_bytes)
 {
@@ -41,13 +45,24 @@ void pcrpolicy_digest(const struct pcr11 *pcr, uint8_t ret_digest[static PCRPOLI
 	crypto_hash(hasher, bytes->data, bytes->len, ret_digest);
 }
 
-/* One signature, as systemd-cryptsetup looks it up: by PCRs, key and policy. */
-static json_t *signature_make(const struct signkey_rsa *key, const uint8_t *digest, GError **error)
+void pcrpolicy_reference(uint64_t floor, uint8_t ret_reference[static PCRPOLICY_REFERENCE_SIZE])
+{
+	static const char PURPOSE[] = "azupdate floor";
+	const uint64_t number = GUINT64_TO_BE(floor);
+
+	memcpy(ret_reference, PURPOSE, sizeof PURPOSE - 1);
+	memcpy(ret_reference + sizeof PURPOSE - 1, &number, sizeof number);
+}
+
+/* One signature, as systemd-cryptsetup looks it up: by PCRs, key and policy. `message` begins with
+ * the policy's digest. */
+static json_t *signature_make(const struct signkey_rsa *key, const uint8_t *message,
+			      size_t size_bytes, GError **error)
 {
 	g_autofree char *print_hex = NULL;
-	g_autofree char *digest_hex = crypto_hex(digest, PCRPOLICY_DIGEST_SIZE);
+	g_autofree char *digest_hex = crypto_hex(message, PCRPOLICY_DIGEST_SIZE);
 	g_autofree char *signature_text = NULL;
-	g_autoptr(GBytes) signature = signkey_rsa_sign(key, digest, PCRPOLICY_DIGEST_SIZE, error);
+	g_autoptr(GBytes) signature = signkey_rsa_sign(key, message, size_bytes, error);
 	uint8_t print[SIGNKEY_PRINT_SIZE];
 
 	if (signature == NULL || !signkey_rsa_print(key, print, error))
@@ -59,7 +74,30 @@ static json_t *signature_make(const struct signkey_rsa *key, const uint8_t *dige
 			 "sig", signature_text);
 }
 
-/* All paths, by all keys, for one state of the PCR. */
+/* By all keys; `floor` NULL: for none. */
+static gboolean digest_sign(const struct pcrpolicy *policy, const uint8_t *digest,
+			    const uint64_t *floor, json_t *list, GError **error)
+{
+	uint8_t message[PCRPOLICY_DIGEST_SIZE + PCRPOLICY_REFERENCE_SIZE];
+
+	memcpy(message, digest, PCRPOLICY_DIGEST_SIZE);
+	if (floor != NULL)
+		pcrpolicy_reference(*floor, message + PCRPOLICY_DIGEST_SIZE);
+	for (guint i = 0; i < policy->keys->len; i++) {
+		json_t *signature = signature_make(
+			g_ptr_array_index(policy->keys, i), message,
+			floor != NULL ? sizeof message : PCRPOLICY_DIGEST_SIZE, error);
+
+		if (signature == NULL)
+			return FALSE;
+		if (floor != NULL)
+			json_object_set_new(signature, "floor", json_integer((int64_t)*floor));
+		json_array_append_new(list, signature);
+	}
+	return TRUE;
+}
+
+/* All paths for one state of the PCR. */
 static gboolean bank_sign(const struct pcrpolicy *policy, const struct pcr11 *booted, json_t *list,
 			  GError **error)
 {
@@ -71,22 +109,51 @@ static gboolean bank_sign(const struct pcrpolicy *policy, const struct pcr11 *bo
 			return FALSE;
 		pcr11_extend(&pcr, *path);
 		pcrpolicy_digest(&pcr, digest);
-		for (guint i = 0; i < policy->keys->len; i++) {
-			json_t *signature = signature_make(g_ptr_array_index(policy->keys, i),
-							   digest, error);
-
-			if (signature == NULL)
-				return FALSE;
-			json_array_append_new(list, signature);
-		}
+		if (!digest_sign(policy, digest, NULL, list, error))
+			return FALSE;
 	}
 	return TRUE;
+}
+
+/* Gates hang on the bank that sealed secrets hang on. */
+static gboolean floors_sign(const struct pcrpolicy *policy, json_t *banks, GError **error)
+{
+	uint8_t digest[PCRPOLICY_DIGEST_SIZE];
+	struct pcr11 pcr;
+	json_t *list;
+
+	if (policy->n_floors == 0 || json_object_get(banks, "sha256") == NULL ||
+	    !g_strv_contains(policy->paths, PCRPOLICY_FLOOR_PATH))
+		return TRUE;
+	if (!pcr11_predict(policy->uki, pcr11_bank_find("sha256", NULL), &pcr, error))
+		return FALSE;
+	list = json_array();
+	json_object_set_new(banks, PCRPOLICY_FLOORS, list);
+	pcr11_extend(&pcr, PCRPOLICY_FLOOR_PATH);
+	pcrpolicy_digest(&pcr, digest);
+	for (unsigned i = 0; i < policy->n_floors; i++)
+		if (!digest_sign(policy, digest, &policy->floors[i], list, error))
+			return FALSE;
+	return TRUE;
+}
+
+static GBytes *text_bytes(json_t *banks, GError **error)
+{
+	char *text = json_dumps(banks, JSON_COMPACT);
+	const size_t size_bytes = strlen(text);
+
+	if (size_bytes <= PCRPOLICY_SIZE_MAX)
+		return g_bytes_new_with_free_func(text, size_bytes, free, text);
+	free(text);
+	failure_set(error, FAULT_PCRSIG_SIZE,
+		    "the PCR signatures have %zu bytes, more than the %d that are read at a boot",
+		    size_bytes, PCRPOLICY_SIZE_MAX);
+	return NULL;
 }
 
 GBytes *pcrpolicy_sign(const struct pcrpolicy *policy, GError **error)
 {
 	g_autoptr(JsonValue) banks = json_object();
-	char *text;
 
 	for (const char *const *name = policy->banks; *name != NULL; name++) {
 		const struct pcr11_bank *bank = pcr11_bank_find(*name, error);
@@ -100,6 +167,5 @@ GBytes *pcrpolicy_sign(const struct pcrpolicy *policy, GError **error)
 		if (!bank_sign(policy, &pcr, list, error))
 			return NULL;
 	}
-	text = json_dumps(banks, JSON_COMPACT);
-	return g_bytes_new_with_free_func(text, strlen(text), free, text);
+	return floors_sign(policy, banks, error) ? text_bytes(banks, error) : NULL;
 }

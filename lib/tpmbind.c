@@ -39,7 +39,7 @@ static TPM2B_NV_PUBLIC index_public(const struct signkey_public *key)
 		},
 	};
 
-	sealpolicy_digest(key, FALSE, public.nvPublic.authPolicy.buffer);
+	sealpolicy_digest(key, NULL, FALSE, public.nvPublic.authPolicy.buffer);
 	return public;
 }
 
@@ -177,7 +177,7 @@ gboolean tpmbind_prepare(struct tpm *tpm, const struct signkey_public *key, GErr
 static gboolean index_write(struct tpm *tpm, ESYS_TR index, const struct tpmseal_keys *keys,
 			    const TPM2B_MAX_NV_BUFFER *data, GError **error)
 {
-	const struct tpmsession_proof proof = { keys->key, keys->pcrsig, FALSE };
+	const struct tpmsession_proof proof = { keys->key, keys->pcrsig, FALSE, NULL };
 	ESYS_TR root_key = ESYS_TR_NONE, session = ESYS_TR_NONE;
 	TSS2_RC result = TPM2_RC_PCR_CHANGED;
 

@@ -111,12 +111,17 @@ static gboolean blob_make(struct tpm *tpm, ESYS_TR root_key, TPM2B_SENSITIVE_CRE
 		failure_set(error, FAULT_TPM_COMMAND, "the TPM's sealed secret cannot be kept"));
 }
 
-gboolean tpmseal_new(struct tpm *tpm, const struct signkey_public *key, const struct secret *pin,
-		     struct tpmseal *ret_seal, struct secret **ret_secret, GError **error)
+const struct sealpolicy_gate *tpmseal_gate(const struct tpmseal *seal)
+{
+	return seal->gated ? &seal->gate : NULL;
+}
+
+gboolean tpmseal_new(struct tpm *tpm, const struct tpmseal_for *whom, struct tpmseal *ret_seal,
+		     struct secret **ret_secret, GError **error)
 {
 	g_autoptr(Secret) secret = secret_new(TPMSEAL_SECRET_SIZE);
 	TPM2B_SENSITIVE_CREATE sensitive = { .sensitive.data.size = TPMSEAL_SECRET_SIZE };
-	struct tpmseal seal = { .pin = pin != NULL };
+	struct tpmseal seal = { .pin = whom->pin != NULL, .gated = whom->gate != NULL };
 	ESYS_TR root_key = ESYS_TR_NONE;
 	gboolean done;
 
@@ -124,11 +129,13 @@ gboolean tpmseal_new(struct tpm *tpm, const struct signkey_public *key, const st
 		return FALSE;
 	crypto_random(secret->bytes, TPMSEAL_SECRET_SIZE);
 	memcpy(sensitive.sensitive.data.buffer, secret->bytes, TPMSEAL_SECRET_SIZE);
-	if (pin != NULL) {
+	if (whom->pin != NULL) {
 		crypto_random(seal.salt, sizeof seal.salt);
-		sensitive.sensitive.userAuth = pin_auth(pin, seal.salt);
+		sensitive.sensitive.userAuth = pin_auth(whom->pin, seal.salt);
 	}
-	sealpolicy_digest(key, seal.pin, seal.policy);
+	if (whom->gate != NULL)
+		seal.gate = *whom->gate;
+	sealpolicy_digest(whom->key, whom->gate, seal.pin, seal.policy);
 	done = blob_make(tpm, root_key, &sensitive, &seal, error) &&
 	       root_key_encode(tpm, root_key, &seal.root_key, error);
 	explicit_bzero(&sensitive, sizeof sensitive);
@@ -172,7 +179,7 @@ static gboolean blob_decode(const struct tpmseal *seal, const struct signkey_pub
 	uint8_t policy[SEALPOLICY_SIZE];
 	size_t offset = 0;
 
-	sealpolicy_digest(key, seal->pin, policy);
+	sealpolicy_digest(key, tpmseal_gate(seal), seal->pin, policy);
 	if (size_bytes > TPMSEAL_BLOB_MAX ||
 	    Tss2_MU_TPM2B_PRIVATE_Unmarshal(bytes, size_bytes, &offset, ret_private) !=
 		    TSS2_RC_SUCCESS ||
@@ -274,7 +281,8 @@ static struct secret *unseal(struct tpm *tpm, const struct loaded *loaded,
 struct secret *tpmseal_open(struct tpm *tpm, const struct tpmseal *seal,
 			    const struct tpmseal_keys *keys, GError **error)
 {
-	const struct tpmsession_proof proof = { keys->key, keys->pcrsig, seal->pin };
+	const struct tpmsession_proof proof = { keys->key, keys->pcrsig, seal->pin,
+						tpmseal_gate(seal) };
 	struct secret *secret = NULL;
 	struct loaded loaded;
 	gboolean again = TRUE;

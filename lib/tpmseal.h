@@ -24,13 +24,23 @@ struct tpmseal {
 	uint8_t policy[SEALPOLICY_SIZE];
 	gboolean pin;
 	uint8_t salt[TPMSEAL_SALT_SIZE]; /* of the PIN, zeros without one */
+	gboolean gated;
+	struct sealpolicy_gate gate; /* zeros, unless gated */
 };
 void tpmseal_clear(struct tpmseal *seal);
 
-/* A new secret of random bytes, sealed for the holder of `key`; `pin` may be NULL. Makes the
- * storage root key if there is none. FAULT_SEAL_ROOT_KEY, FAULT_TPM_COMMAND. */
-gboolean tpmseal_new(struct tpm *tpm, const struct signkey_public *key, const struct secret *pin,
-		     struct tpmseal *ret_seal, struct secret **ret_secret, GError **error);
+/* For whom a secret is sealed; all is borrowed. */
+struct tpmseal_for {
+	const struct signkey_public *key;
+	const struct secret *pin;           /* NULL: none */
+	const struct sealpolicy_gate *gate; /* NULL: none */
+};
+/* A new secret of random bytes. Makes the storage root key if there is none. FAULT_SEAL_ROOT_KEY,
+ * FAULT_TPM_COMMAND. */
+gboolean tpmseal_new(struct tpm *tpm, const struct tpmseal_for *whom, struct tpmseal *ret_seal,
+		     struct secret **ret_secret, GError **error);
+/* Its gate, NULL if there is none; borrowed. */
+const struct sealpolicy_gate *tpmseal_gate(const struct tpmseal *seal);
 
 /* Whether this TPM could open it at all: it can load it. FAULT_SEAL_OTHER_TPM, _ROOT_KEY,
  * _POLICY. */
@@ -44,7 +54,8 @@ struct tpmseal_keys {
 	const struct secret *pin; /* NULL: none */
 };
 /* NULL with FAULT_SEAL_OTHER_TPM, _ROOT_KEY, _POLICY, _STATE, _SIGNATURES, _SIGNATURE, _PIN,
- * _LOCKOUT, FAULT_TPM_COMMAND. A wrong PIN counts for the TPM's lockout. */
+ * _LOCKOUT, _FLOOR, _REVOKED, FAULT_COUNTER_MISSING, FAULT_PCR_BANK_MISSING, FAULT_TPM_COMMAND. A
+ * wrong PIN counts for the TPM's lockout. */
 struct secret *tpmseal_open(struct tpm *tpm, const struct tpmseal *seal,
 			    const struct tpmseal_keys *keys, GError **error);
 

@@ -49,7 +49,7 @@ static const struct meaning MEANINGS[] = {
 	{ TPM2_RC_LOCKOUT, FAULT_SEAL_LOCKOUT },     { TPM2_RC_AUTH_FAIL, FAULT_SEAL_PIN },
 	{ TPM2_RC_BAD_AUTH, FAULT_SEAL_PIN },        { TPM2_RC_INTEGRITY, FAULT_SEAL_OTHER_TPM },
 	{ TPM2_RC_SIGNATURE, FAULT_SEAL_SIGNATURE }, { TPM2_RC_POLICY_FAIL, FAULT_SEAL_STATE },
-	{ TPM2_RC_PCR_CHANGED, FAULT_SEAL_STATE },
+	{ TPM2_RC_PCR_CHANGED, FAULT_SEAL_STATE },   { TPM2_RC_POLICY, FAULT_SEAL_REVOKED },
 };
 
 /* Without who says it, and without what it is about. */
@@ -204,6 +204,7 @@ struct approval {
 	TPM2B_DIGEST *policy; /* of the session so far: the state of PCR 11 */
 	TPM2B_NAME *name;     /* of the key */
 	TPMT_TK_VERIFIED *ticket;
+	TPM2B_NONCE reference; /* which was signed behind it */
 };
 
 static void approval_clear(struct approval *approval)
@@ -211,6 +212,16 @@ static void approval_clear(struct approval *approval)
 	Esys_Free(approval->policy);
 	Esys_Free(approval->name);
 	Esys_Free(approval->ticket);
+}
+
+/* What a floor is authorized by; nothing without a gate. */
+static TPM2B_NONCE reference_of(const struct sealpolicy_gate *gate)
+{
+	TPM2B_NONCE reference = { .size = gate != NULL ? PCRPOLICY_REFERENCE_SIZE : 0 };
+
+	if (gate != NULL)
+		pcrpolicy_reference(gate->floor, reference.buffer);
+	return reference;
 }
 
 /* The TPM itself checks the signature, and says so by a ticket. */
@@ -226,8 +237,8 @@ static gboolean signature_show(struct tpm *tpm, ESYS_TR key, GBytes *bytes,
 
 	memcpy(signature.signature.rsassa.sig.buffer, g_bytes_get_data(bytes, NULL),
 	       g_bytes_get_size(bytes));
-	crypto_digest("sha256", approval->policy->buffer, approval->policy->size, "", 0,
-		      hash.buffer);
+	crypto_digest("sha256", approval->policy->buffer, approval->policy->size,
+		      approval->reference.buffer, approval->reference.size, hash.buffer);
 	return tpmsession_done(Esys_VerifySignature(tpm_esys(tpm), key, NO_SESSIONS, &hash,
 						    &signature, &approval->ticket),
 			       "accept the signature of its state", error) &&
@@ -246,8 +257,8 @@ static gboolean signature_use(struct tpm *tpm, const struct tpmsession_proof *pr
 	if (approval->policy->size != PCRPOLICY_DIGEST_SIZE)
 		return failure_set(error, FAULT_TPM_COMMAND, "the TPM's policy has %u bytes",
 				   approval->policy->size);
-	signature = sealpolicy_signature_find(proof->pcrsig, proof->key, approval->policy->buffer,
-					      error);
+	signature = sealpolicy_signature_find(proof->pcrsig, proof->key, proof->gate,
+					      approval->policy->buffer, error);
 	if (signature == NULL)
 		return FALSE;
 	/* In the owner's hierarchy: tickets of none are worth nothing. */
@@ -255,8 +266,80 @@ static gboolean signature_use(struct tpm *tpm, const struct tpmsession_proof *pr
 					&key),
 		      "load the key of the PCR signatures", error))
 		return FALSE;
+	approval->reference = reference_of(proof->gate);
 	done = signature_show(tpm, key, signature, approval, error);
 	tpmsession_flush(tpm, key);
+	return done;
+}
+
+/* A TPM without the bank would take a policy over nothing at all, which nobody has signed. */
+static gboolean bank_check(struct tpm *tpm, GError **error)
+{
+	TPMS_CAPABILITY_DATA *capabilities = NULL;
+	gboolean there = FALSE;
+	TPMI_YES_NO more;
+
+	if (!tpm_done(Esys_GetCapability(tpm_esys(tpm), NO_SESSIONS, TPM2_CAP_PCRS, 0, 1, &more,
+					 &capabilities),
+		      "tell its PCR banks", error))
+		return FALSE;
+	for (UINT32 i = 0; i < capabilities->data.assignedPCR.count; i++) {
+		const TPMS_PCR_SELECTION *bank = &capabilities->data.assignedPCR.pcrSelections[i];
+
+		there = there || (bank->hash == TPM2_ALG_SHA256 && bank->sizeofSelect > 1 &&
+				  (bank->pcrSelect[1] & 1 << 3) != 0);
+	}
+	Esys_Free(capabilities);
+	return there || failure_set(error, FAULT_PCR_BANK_MISSING,
+				    "the TPM has no PCR 11 in a SHA-256 bank, by which the "
+				    "policies go");
+}
+
+/* The TPM checks name and value; this tells what is wrong. */
+static gboolean counter_check(struct tpm *tpm, ESYS_TR counter,
+			      const struct tpmsession_proof *proof, GError **error)
+{
+	uint8_t wanted[SEALPOLICY_NAME_SIZE];
+	TPM2B_NAME *name = NULL;
+	gboolean same;
+
+	if (!tpm_done(Esys_TR_GetName(tpm_esys(tpm), counter, &name), "name its counter", error))
+		return FALSE;
+	sealpolicy_counter_name(proof->key, proof->gate->index, wanted);
+	same = name->size == sizeof wanted && memcmp(name->name, wanted, sizeof wanted) == 0;
+	Esys_Free(name);
+	return same || failure_set(error, FAULT_COUNTER_MISSING,
+				   "what the TPM has at 0x%x is not the counter that the secret "
+				   "is sealed to",
+				   proof->gate->index);
+}
+
+static gboolean counter_prove(struct tpm *tpm, ESYS_TR session,
+			      const struct tpmsession_proof *proof, GError **error)
+{
+	const uint64_t ceiling = GUINT64_TO_BE(proof->gate->ceiling);
+	TPM2B_OPERAND compared = { .size = sizeof ceiling };
+	ESYS_TR counter = ESYS_TR_NONE;
+	TSS2_RC result = Esys_TR_FromTPMPublic(tpm_esys(tpm), proof->gate->index, NO_SESSIONS,
+					       &counter);
+	gboolean done;
+
+	if (tpmsession_is_absent(result))
+		return failure_set(error, FAULT_COUNTER_MISSING,
+				   "the TPM has no counter at 0x%x: it was removed, or the TPM "
+				   "was cleared",
+				   proof->gate->index);
+	if (!tpm_done(result, "tell of its counter", error))
+		return FALSE;
+	memcpy(compared.buffer, &ceiling, sizeof ceiling);
+	done = counter_check(tpm, counter, proof, error);
+	if (done) {
+		result = Esys_PolicyNV(tpm_esys(tpm), counter, counter, session, ESYS_TR_PASSWORD,
+				       ESYS_TR_NONE, ESYS_TR_NONE, &compared, 0,
+				       TPM2_EO_UNSIGNED_LE);
+		done = tpmsession_done(result, "take the secret for one of today's", error);
+	}
+	(void)Esys_TR_Close(tpm_esys(tpm), &counter);
 	return done;
 }
 
@@ -269,17 +352,19 @@ static gboolean policy_build(struct tpm *tpm, ESYS_TR session, const struct tpms
 				     .sizeofSelect = 3,
 				     .pcrSelect = { 0, 1 << 3, 0 } } },
 	};
-	const TPM2B_NONCE no_reference = { .size = 0 };
 
-	return tpm_done(Esys_PolicyPCR(tpm_esys(tpm), session, NO_SESSIONS, NULL, &PCR_11),
+	return bank_check(tpm, error) &&
+	       tpm_done(Esys_PolicyPCR(tpm_esys(tpm), session, NO_SESSIONS, NULL, &PCR_11),
 			"look at PCR 11", error) &&
 	       tpm_done(
 		       Esys_PolicyGetDigest(tpm_esys(tpm), session, NO_SESSIONS, &approval->policy),
 		       "tell a policy", error) &&
 	       signature_use(tpm, proof, approval, error) &&
 	       tpm_done(Esys_PolicyAuthorize(tpm_esys(tpm), session, NO_SESSIONS, approval->policy,
-					     &no_reference, approval->name, approval->ticket),
+					     &approval->reference, approval->name,
+					     approval->ticket),
 			"accept the policy", error) &&
+	       (proof->gate == NULL || counter_prove(tpm, session, proof, error)) &&
 	       (!proof->pin || tpm_done(Esys_PolicyAuthValue(tpm_esys(tpm), session, NO_SESSIONS),
 					"ask for the PIN", error));
 }

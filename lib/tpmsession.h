@@ -7,7 +7,7 @@
 #include "tpmesys.h"
 
 /* FALSE with the fault that fits the TPM's answer: FAULT_SEAL_LOCKOUT, _PIN, _OTHER_TPM,
- * _SIGNATURE, _STATE, else FAULT_TPM_COMMAND. */
+ * _SIGNATURE, _STATE, _REVOKED, else FAULT_TPM_COMMAND. */
 gboolean tpmsession_done(TSS2_RC result, const char *what, GError **error);
 
 /* Whether the TPM said that there is nothing at that handle. */
@@ -25,11 +25,14 @@ gboolean tpmsession_start(struct tpm *tpm, ESYS_TR root_key, ESYS_TR *ret_sessio
 void tpmsession_flush(struct tpm *tpm, ESYS_TR object);
 
 /* A session in which the policy is proven: of the state of PCR 11 now, as `pcrsig` has it signed by
- * `key`, and with `pin` of the object's PIN, which is given later. Used once. */
+ * `key`, with a gate for its floor and while its counter allows, and with `pin` of the object's
+ * PIN, which is given later. Used once. FAULT_SEAL_, FAULT_COUNTER_MISSING, FAULT_PCR_BANK_MISSING.
+ */
 struct tpmsession_proof {
 	const struct signkey_public *key;
 	GBytes *pcrsig;
 	gboolean pin;
+	const struct sealpolicy_gate *gate; /* NULL: none */
 };
 gboolean tpmsession_prove(struct tpm *tpm, ESYS_TR root_key, const struct tpmsession_proof *proof,
 			  ESYS_TR *ret_session, GError **error);

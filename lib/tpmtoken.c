@@ -9,7 +9,12 @@
 
 enum { PCR = 11, DIGEST_HEX_SIZE = 2 * SEALPOLICY_SIZE };
 
-static const char TYPE[] = "systemd-tpm2";
+const char TPMTOKEN_TYPE[] = "systemd-tpm2";
+const char TPMTOKEN_TYPE_GATED[] = "azupdate-tpm2";
+
+static const char KEY_FLOOR[] = "azupdate-floor";
+static const char KEY_CEILING[] = "azupdate-ceiling";
+static const char KEY_INDEX[] = "azupdate-index";
 
 /* A key that is not listed could mean anything: that more is needed to open it, for one. */
 static const char *const KEYS[] = {
@@ -18,6 +23,7 @@ static const char *const KEYS[] = {
 	"tpm2_pcrlock",  "tpm2_pubkey_pcrs", "tpm2_pubkey",      "tpm2_srk",
 	"tpm2_salt",
 };
+static const char *const KEYS_GATED[] = { KEY_FLOOR, KEY_CEILING, KEY_INDEX };
 
 void tpmtoken_clear(struct tpmtoken *token)
 {
@@ -37,15 +43,23 @@ static json_t *base64_bytes(GBytes *bytes)
 	return base64_value(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
 }
 
+static void gate_encode(json_t *object, const struct sealpolicy_gate *gate)
+{
+	json_object_set_new(object, KEY_FLOOR, json_integer((int64_t)gate->floor));
+	json_object_set_new(object, KEY_CEILING, json_integer((int64_t)gate->ceiling));
+	json_object_set_new(object, KEY_INDEX, json_integer(gate->index));
+}
+
 char *tpmtoken_encode(const struct tpmtoken *token)
 {
 	g_autofree char *keyslot = g_strdup_printf("%u", token->keyslot);
 	g_autofree char *policy = crypto_hex(token->seal.policy, SEALPOLICY_SIZE);
 	g_autoptr(JsonValue) object = json_pack(
-		"{s:s,s:[s],s:o,s:[],s:s,s:s,s:s,s:b,s:b,s:[i],s:o,s:o}", "type", TYPE, "keyslots",
-		keyslot, "tpm2-blob", base64_bytes(token->seal.blob), "tpm2-pcrs", "tpm2-pcr-bank",
-		"sha256", "tpm2-primary-alg", "ecc", "tpm2-policy-hash", policy, "tpm2-pin",
-		token->seal.pin, "tpm2_pcrlock", FALSE, "tpm2_pubkey_pcrs", PCR, "tpm2_pubkey",
+		"{s:s,s:[s],s:o,s:[],s:s,s:s,s:s,s:b,s:b,s:[i],s:o,s:o}", "type",
+		token->seal.gated ? TPMTOKEN_TYPE_GATED : TPMTOKEN_TYPE, "keyslots", keyslot,
+		"tpm2-blob", base64_bytes(token->seal.blob), "tpm2-pcrs", "tpm2-pcr-bank", "sha256",
+		"tpm2-primary-alg", "ecc", "tpm2-policy-hash", policy, "tpm2-pin", token->seal.pin,
+		"tpm2_pcrlock", FALSE, "tpm2_pubkey_pcrs", PCR, "tpm2_pubkey",
 		base64_bytes(token->public_key), "tpm2_srk", base64_bytes(token->seal.root_key));
 	char *text;
 	char *copy;
@@ -53,6 +67,8 @@ char *tpmtoken_encode(const struct tpmtoken *token)
 	if (token->seal.pin)
 		json_object_set_new(object, "tpm2_salt",
 				    base64_value(token->seal.salt, TPMSEAL_SALT_SIZE));
+	if (token->seal.gated)
+		gate_encode(object, &token->seal.gate);
 	text = json_dumps(object, JSON_COMPACT);
 	copy = g_strdup(text);
 	free(text);
@@ -70,18 +86,25 @@ static gboolean kind_refuse(const struct json_reader *reader, const char *what)
 	return failure_set(reader->error, FAULT_TOKEN_KIND, "%s: %s", reader->what, what);
 }
 
-static gboolean keys_check(const struct json_reader *reader, json_t *object)
+static gboolean key_is_known(const char *key, gboolean gated)
+{
+	for (unsigned i = 0; i < G_N_ELEMENTS(KEYS); i++)
+		if (strcmp(KEYS[i], key) == 0)
+			return TRUE;
+	for (unsigned i = 0; gated && i < G_N_ELEMENTS(KEYS_GATED); i++)
+		if (strcmp(KEYS_GATED[i], key) == 0)
+			return TRUE;
+	return FALSE;
+}
+
+static gboolean keys_check(const struct json_reader *reader, json_t *object, gboolean gated)
 {
 	const char *key;
 	json_t *value;
 
 	json_object_foreach(object, key, value)
 	{
-		gboolean known = FALSE;
-
-		for (unsigned i = 0; i < G_N_ELEMENTS(KEYS); i++)
-			known = known || strcmp(KEYS[i], key) == 0;
-		if (!known)
+		if (!key_is_known(key, gated))
 			return failure_set(reader->error, FAULT_TOKEN_KIND,
 					   "%s: \"%.32s\" is not known here", reader->what, key);
 	}
@@ -181,9 +204,27 @@ static gboolean policy_get(const struct json_reader *reader, json_t *object, str
 	       field_refuse(reader, "tpm2-policy-hash", "64 digits in hexadecimal");
 }
 
+/* That the numbers are those of the policy, tpmseal.h checks. */
+static gboolean gate_get(const struct json_reader *reader, json_t *object, struct tpmseal *seal)
+{
+	const char *type = json_string_value(json_object_get(object, "type"));
+	uint64_t index;
+
+	seal->gated = g_strcmp0(type, TPMTOKEN_TYPE_GATED) == 0;
+	if (!seal->gated)
+		return text_is(reader, object, "type", TPMTOKEN_TYPE);
+	if (!json_get_number(reader, object, KEY_FLOOR, PCRPOLICY_FLOOR_MAX, &seal->gate.floor) ||
+	    !json_get_number(reader, object, KEY_CEILING, INT64_MAX, &seal->gate.ceiling) ||
+	    !json_get_number(reader, object, KEY_INDEX, UINT32_MAX, &index))
+		return FALSE;
+	seal->gate.index = (uint32_t)index;
+	return TRUE;
+}
+
 static gboolean fields_get(const struct json_reader *reader, json_t *object, struct tpmtoken *token)
 {
-	if (!text_is(reader, object, "type", TYPE) || !keys_check(reader, object) ||
+	if (!gate_get(reader, object, &token->seal) ||
+	    !keys_check(reader, object, token->seal.gated) ||
 	    !keyslot_get(reader, object, &token->keyslot) || !kind_check(reader, object) ||
 	    !pin_get(reader, object, &token->seal) || !policy_get(reader, object, &token->seal))
 		return FALSE;

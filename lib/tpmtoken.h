@@ -3,7 +3,10 @@
 /* Tokens of type systemd-tpm2 in LUKS2 headers: how a volume's key is sealed. Read strictly, since
  * whoever can write the disk can write them: only what this program writes, and systemd-cryptenroll
  * from 254 on for a policy of PCR 11 alone. Format: systemd, src/shared/tpm2-util.c,
- * tpm2_make_luks2_json(). */
+ * tpm2_make_luks2_json().
+ *
+ * A gated one, which systemd could not open, is of type azupdate-tpm2: the same, and floor, ceiling
+ * and index of the gate (docs/FORMATS.md). */
 
 #include <glib.h>
 
@@ -13,6 +16,9 @@ enum {
 	TPMTOKEN_SIZE_MAX = 16384, /* bytes of JSON */
 	TPMTOKEN_KEYSLOTS = 32,    /* of LUKS2 */
 };
+
+extern const char TPMTOKEN_TYPE[];
+extern const char TPMTOKEN_TYPE_GATED[];
 
 struct tpmtoken {
 	unsigned keyslot;

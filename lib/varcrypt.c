@@ -48,16 +48,16 @@ static gboolean enrolled_check(const struct varcrypt_enroll *ask, const struct s
 	return done;
 }
 
-/* The new token's number. */
-static gboolean token_add(struct luks *luks, const struct varcrypt_enroll *ask,
-			  const struct secret *volume_key, unsigned *ret_number, GError **error)
+gboolean varcrypt_token_add(struct luks *luks, const struct varcrypt_enroll *ask,
+			    const struct secret *volume_key, unsigned *ret_number, GError **error)
 {
 	struct signkey_public key;
+	const struct tpmseal_for whom = { &key, ask->pin, ask->gate };
 	struct tpmtoken token = { .public_key = g_bytes_ref(ask->public_key) };
 	g_autoptr(Secret) secret = NULL;
 	g_autoptr(Secret) passphrase = NULL;
 	gboolean done = signkey_public_decode(ask->public_key, &key, error) &&
-			tpmseal_new(ask->tpm, &key, ask->pin, &token.seal, &secret, error);
+			tpmseal_new(ask->tpm, &whom, &token.seal, &secret, error);
 
 	if (done) {
 		passphrase = secret_base64(secret);
@@ -81,7 +81,7 @@ gboolean varcrypt_enroll(const struct varcrypt_enroll *ask, GError **error)
 		return FALSE;
 	volume_key = varcrypt_unlock_typed(luks, ask->key, error);
 	return volume_key != NULL && recovery_ensure(luks, volume_key, ask->recovery_key, error) &&
-	       token_add(luks, ask, volume_key, &number, error) &&
+	       varcrypt_token_add(luks, ask, volume_key, &number, error) &&
 	       enrolled_check(ask, &key, number, error) && luks_tpm_keep(luks, number, error);
 }
 
@@ -92,15 +92,10 @@ void varcrypt_new_clear(struct varcrypt_new *made)
 	g_clear_pointer(&made->recovery_key, secret_free);
 }
 
-gboolean varcrypt_create(const char *volume, struct tpm *tpm, GBytes *public_key,
-			 struct varcrypt_new *ret_new, GError **error)
+gboolean varcrypt_create(const struct varcrypt_enroll *ask, struct varcrypt_new *ret_new,
+			 GError **error)
 {
-	const struct varcrypt_enroll ask = {
-		.volume = volume,
-		.tpm = tpm,
-		.public_key = public_key,
-	};
-	struct varcrypt_new made = { .luks = luks_create(volume, error) };
+	struct varcrypt_new made = { .luks = luks_create(ask->volume, error) };
 	unsigned number;
 
 	if (made.luks != NULL)
@@ -109,7 +104,7 @@ gboolean varcrypt_create(const char *volume, struct tpm *tpm, GBytes *public_key
 		made.recovery_key = recoverykey_new();
 	if (made.recovery_key == NULL ||
 	    !luks_recovery_add(made.luks, made.volume_key, made.recovery_key, error) ||
-	    !token_add(made.luks, &ask, made.volume_key, &number, error)) {
+	    !varcrypt_token_add(made.luks, ask, made.volume_key, &number, error)) {
 		varcrypt_new_clear(&made);
 		return FALSE;
 	}
@@ -117,9 +112,9 @@ gboolean varcrypt_create(const char *volume, struct tpm *tpm, GBytes *public_key
 	return TRUE;
 }
 
-static struct secret *token_unlock(struct luks *luks, struct tpm *tpm,
-				   const struct varcrypt_with *with, const struct tpmtoken *token,
-				   GError **error)
+struct secret *varcrypt_token_unlock(struct luks *luks, struct tpm *tpm,
+				     const struct varcrypt_with *with, const struct tpmtoken *token,
+				     GError **error)
 {
 	struct signkey_public key;
 	const struct tpmseal_keys keys = { &key, with->pcrsig, with->pin };
@@ -135,8 +130,13 @@ static struct secret *token_unlock(struct luks *luks, struct tpm *tpm,
 	return luks_unlock(luks, passphrase, token->keyslot, error);
 }
 
+void varcrypt_opened_clear(struct varcrypt_opened *opened)
+{
+	g_clear_pointer(&opened->public_key, g_bytes_unref);
+}
+
 struct secret *varcrypt_unlock(struct luks *luks, struct tpm *tpm, const struct varcrypt_with *with,
-			       GBytes **ret_public_key, GError **error)
+			       struct varcrypt_opened *ret_opened, GError **error)
 {
 	unsigned numbers[LUKS_TOKENS_MAX];
 	const unsigned count = luks_tpm_tokens(luks, numbers);
@@ -150,9 +150,11 @@ struct secret *varcrypt_unlock(struct luks *luks, struct tpm *tpm, const struct 
 		g_clear_error(&why);
 		if (!luks_tpm_token(luks, numbers[i], &token, &why))
 			continue;
-		volume_key = token_unlock(luks, tpm, with, &token, &why);
+		volume_key = varcrypt_token_unlock(luks, tpm, with, &token, &why);
 		if (volume_key != NULL)
-			*ret_public_key = g_bytes_ref(token.public_key);
+			*ret_opened = (struct varcrypt_opened){ numbers[i],
+								g_bytes_ref(token.public_key),
+								token.seal.gated, token.seal.gate };
 		tpmtoken_clear(&token);
 		if (volume_key != NULL)
 			return volume_key;
@@ -161,14 +163,39 @@ struct secret *varcrypt_unlock(struct luks *luks, struct tpm *tpm, const struct 
 	return NULL;
 }
 
+/* Whether the TPM would find the counter as the gate wants it. *ret_value: 0 unknown. */
+static gboolean gate_check(const struct tpmseal *seal, struct tpm *tpm,
+			   const struct signkey_public *key, uint64_t *ret_value, GError **error)
+{
+	struct tpmcounter counter = { .index = 0 };
+
+	*ret_value = 0;
+	if (!seal->gated)
+		return TRUE;
+	if (!tpmcounter_find(tpm, key, &counter, error))
+		return FALSE;
+	if (counter.index != seal->gate.index || !counter.written)
+		return failure_set(error, FAULT_COUNTER_MISSING,
+				   "the TPM has no counter at 0x%x for the secret",
+				   seal->gate.index);
+	*ret_value = counter.value;
+	return counter.value <= seal->gate.ceiling ||
+	       failure_set(error, FAULT_SEAL_REVOKED,
+			   "the secret was for a counter of up to %" G_GUINT64_FORMAT
+			   ", and the TPM's is at %" G_GUINT64_FORMAT,
+			   seal->gate.ceiling, counter.value);
+}
+
 static gboolean token_prove(const struct tpmtoken *token, struct tpm *tpm, GBytes *uki,
 			    GError **error)
 {
 	struct signkey_public key;
+	uint64_t value;
 
 	return signkey_public_decode(token->public_key, &key, error) &&
 	       tpmseal_check(tpm, &token->seal, &key, error) &&
-	       sealpolicy_uki_fits(uki, &key, VARCRYPT_PHASE, error);
+	       gate_check(&token->seal, tpm, &key, &value, error) &&
+	       sealpolicy_uki_fits(uki, &key, tpmseal_gate(&token->seal), VARCRYPT_PHASE, error);
 }
 
 static gboolean tokens_prove(struct luks *luks, struct tpm *tpm, GBytes *uki, GError **error)
@@ -234,6 +261,8 @@ static gboolean token_check(const struct tpmtoken *token, struct tpm *tpm, GByte
 	struct signkey_public key;
 
 	status->pin = token->seal.pin;
+	status->gated = token->seal.gated;
+	status->floor = token->seal.gate.floor;
 	if (!signkey_public_decode(token->public_key, &key, error))
 		return FALSE;
 	status->key_print = crypto_hex(key.print, sizeof key.print);
@@ -243,7 +272,8 @@ static gboolean token_check(const struct tpmtoken *token, struct tpm *tpm, GByte
 		return FALSE;
 	/* That it cannot be told makes it no better than not bound. */
 	status->bound = tpmbind_read(tpm, &key, &there, value, NULL) && there;
-	return uki != NULL && sealpolicy_uki_fits(uki, &key, VARCRYPT_PHASE, error);
+	return gate_check(&token->seal, tpm, &key, &status->counter, error) && uki != NULL &&
+	       sealpolicy_uki_fits(uki, &key, tpmseal_gate(&token->seal), VARCRYPT_PHASE, error);
 }
 
 static gboolean volume_check(const char *volume, struct tpm *tpm, GBytes *uki,

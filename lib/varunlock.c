@@ -14,14 +14,16 @@ struct look {
 	struct varplan_found found;
 	struct luks *luks;
 	struct secret *volume_key;
-	GBytes *sealed_to; /* the key whose token gave it */
+	struct varcrypt_opened opened; /* what gave it, if the TPM did; else zeros */
+	struct secret *pin;            /* that it took, or NULL */
 };
 
 static void look_clear(struct look *look)
 {
 	luks_free(look->luks);
-	g_clear_pointer(&look->sealed_to, g_bytes_unref);
+	varcrypt_opened_clear(&look->opened);
 	secret_free(look->volume_key);
+	secret_free(look->pin);
 }
 
 void varunlock_result_clear(struct varunlock_result *result)
@@ -75,17 +77,17 @@ static void unseal_look(const struct varunlock *unlock, struct look *look)
 	struct varcrypt_with with = { unlock->pcrsig, NULL };
 	g_autoptr(GError) why = NULL;
 
-	look->volume_key = varcrypt_unlock(look->luks, unlock->tpm, &with, &look->sealed_to, &why);
+	look->volume_key = varcrypt_unlock(look->luks, unlock->tpm, &with, &look->opened, &why);
 	for (unsigned i = 0;
 	     look->volume_key == NULL && failure_code(why) == FAULT_SEAL_PIN && i < PIN_TRIES;
 	     i++) {
-		g_autoptr(Secret) pin = ask(unlock, VARUNLOCK_PIN);
-
-		if (pin == NULL)
+		secret_free(look->pin);
+		look->pin = ask(unlock, VARUNLOCK_PIN);
+		if (look->pin == NULL)
 			break;
 		g_clear_error(&why);
-		with.pin = pin;
-		look->volume_key = varcrypt_unlock(look->luks, unlock->tpm, &with, &look->sealed_to,
+		with.pin = look->pin;
+		look->volume_key = varcrypt_unlock(look->luks, unlock->tpm, &with, &look->opened,
 						   &why);
 	}
 	look->found.unseal = look->volume_key != NULL ? FAULT_OK : failure_code(why);
@@ -105,7 +107,7 @@ static void bind_value(const struct luks *luks, const struct secret *volume_key,
 static gboolean bound_read(const struct varunlock *unlock, const struct look *look,
 			   gboolean *ret_there, uint8_t *ret_value, GError **error)
 {
-	GBytes *const keys[] = { look->sealed_to, unlock->public_key };
+	GBytes *const keys[] = { look->opened.public_key, unlock->public_key };
 
 	*ret_there = FALSE;
 	for (unsigned i = 0; !*ret_there && i < G_N_ELEMENTS(keys); i++) {
@@ -181,13 +183,56 @@ static void volume_bind(const struct varunlock *unlock, const struct luks *luks,
 		say(unlock, "the TPM does not remember this volume: %s", why->message);
 }
 
+static struct vargate gate_of(const struct varunlock *unlock)
+{
+	return (struct vargate){ unlock->tpm, unlock->pcrsig, unlock->floor, unlock->counter_limit,
+				 TRUE };
+}
+
+/* For what is sealed to the release's first key. */
+static gboolean gate_get(const struct varunlock *unlock, const struct tpmcounter_used *used,
+			 struct vargate_new *ret_new, GError **error)
+{
+	const struct vargate gate = gate_of(unlock);
+	struct signkey_public key;
+
+	return signkey_public_decode(unlock->public_key, &key, error) &&
+	       vargate_get(&gate, &key, used, ret_new, error);
+}
+
+/* A volume whose key does not come back now would not at the next boot either. */
+static gboolean new_prove(const struct varunlock *unlock, const struct varcrypt_new *made,
+			  GError **error)
+{
+	const struct varcrypt_with with = { unlock->pcrsig, NULL };
+	struct varcrypt_opened opened = { .public_key = NULL };
+	g_autoptr(Secret) back = varcrypt_unlock(made->luks, unlock->tpm, &with, &opened, error);
+
+	varcrypt_opened_clear(&opened);
+	return back != NULL;
+}
+
 static gboolean volume_make(const struct varunlock *unlock, struct varunlock_result *result,
 			    GError **error)
 {
+	const struct tpmcounter_used none = { { FALSE } };
+	struct varcrypt_enroll how = {
+		.volume = unlock->volume,
+		.tpm = unlock->tpm,
+		.public_key = unlock->public_key,
+	};
 	struct varcrypt_new made;
+	struct vargate_new gate;
 
-	if (!varcrypt_create(unlock->volume, unlock->tpm, unlock->public_key, &made, error))
+	if (!gate_get(unlock, &none, &gate, error))
 		return FALSE;
+	how.gate = gate.gated ? &gate.gate : NULL;
+	if (!varcrypt_create(&how, &made, error))
+		return FALSE;
+	if (!new_prove(unlock, &made, error)) {
+		varcrypt_new_clear(&made);
+		return FALSE;
+	}
 	volume_bind(unlock, made.luks, made.volume_key);
 	*result = (struct varunlock_result){ made.luks, made.volume_key, made.recovery_key };
 	return TRUE;
@@ -214,6 +259,35 @@ static gboolean recovery_ask(const struct varunlock *unlock, struct look *look, 
 	return TRUE;
 }
 
+/* Behind what opened the volume: its gate, and a counter for the key that a later enrolment will
+ * seal to. Not to be able to is no reason not to go on; the next boot tries again. */
+static void gates_care(const struct varunlock *unlock, const struct look *look)
+{
+	const struct vargate gate = gate_of(unlock);
+	const struct varcrypt_with with = { unlock->pcrsig, look->pin };
+	const struct vargate_volume volume = { unlock->volume, look->luks, look->volume_key, &with,
+					       &look->opened };
+	g_autoptr(GError) why = NULL;
+	struct tpmcounter_used used;
+	struct vargate_new next;
+
+	if (!look->found.has_tpm)
+		return;
+	if (look->opened.public_key != NULL && !vargate_renew(&gate, &volume, &why))
+		say(unlock, "var stays open to releases below the floor: %s", why->message);
+	g_clear_error(&why);
+	vargate_used(look->luks, &used);
+	if (!gate_get(unlock, &used, &next, &why)) {
+		say(unlock, "the TPM has no counter for what will be sealed: %s", why->message);
+		return;
+	}
+	if (!next.gated)
+		return;
+	tpmcounter_use(&used, next.gate.index);
+	if (!tpmcounter_clean(unlock->tpm, &used, &why))
+		say(unlock, "%s", why->message);
+}
+
 static gboolean plan_do(const struct varunlock *unlock, struct look *look,
 			struct varunlock_result *result, GError **error)
 {
@@ -225,10 +299,13 @@ static gboolean plan_do(const struct varunlock *unlock, struct look *look,
 		g_clear_pointer(&look->luks, luks_free);
 		return volume_make(unlock, result, error);
 	case VARPLAN_ASK:
+		varcrypt_opened_clear(&look->opened);
 		if (!recovery_ask(unlock, look, plan.why, error))
 			return FALSE;
+		gates_care(unlock, look);
 		break;
 	case VARPLAN_OPEN:
+		gates_care(unlock, look);
 		break;
 	case VARPLAN_FAIL:
 		return failure_set(error, plan.why, "%s: %s", unlock->volume,

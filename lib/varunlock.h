@@ -6,6 +6,7 @@
 #include <glib.h>
 
 #include "varcrypt.h"
+#include "vargate.h"
 #include "varplan.h"
 
 enum varunlock_question { VARUNLOCK_PIN, VARUNLOCK_RECOVERY_KEY };
@@ -24,6 +25,8 @@ struct varunlock {          /* all is borrowed */
 	GBytes *public_key; /* .pcrpkey of the running UKI, PEM; NULL: it has none */
 	GBytes *pcrsig;     /* .pcrsig of it; NULL: it has none */
 	const struct varunlock_console *console;
+	uint64_t floor;         /* in force at this boot, 0: none or unknown */
+	uint64_t counter_limit; /* bootinfo.h */
 };
 
 /* Free with varunlock_result_clear(). */

@@ -78,9 +78,8 @@ static struct secret *console_ask(enum varunlock_question question, gpointer use
 }
 
 /* The partition's node may appear a little later than that of the root partition. */
-static gboolean volume_find(char **ret_volume, GError **error)
+static gboolean volume_find(const struct bootinfo *boot, char **ret_volume, GError **error)
 {
-	g_autoptr(Bootinfo) boot = bootinfo_read(RUN, EFIVARS);
 	struct layout_part part;
 
 	if (boot->disk == NULL)
@@ -155,15 +154,17 @@ static gboolean volume_use(struct tpm *tpm, const struct varunlock_result *resul
 static gboolean var_unlock(struct tpm *tpm, GError **error)
 {
 	const struct varunlock_console console = { console_ask, console_say, NULL };
+	g_autoptr(Bootinfo) boot = bootinfo_read(RUN, EFIVARS);
 	g_autofree char *volume = NULL;
 	g_autoptr(GBytes) public_key = extra_read(PUBLIC_KEY);
 	g_autoptr(GBytes) pcrsig = extra_read(PCRSIG);
 	struct varunlock_result result;
 	gboolean done;
 
-	if (!volume_find(&volume, error))
+	if (!volume_find(boot, &volume, error))
 		return FALSE;
-	done = varunlock_run(&(const struct varunlock){ volume, tpm, public_key, pcrsig, &console },
+	done = varunlock_run(&(const struct varunlock){ volume, tpm, public_key, pcrsig, &console,
+							boot->floor, boot->counter_limit },
 			     &result, error);
 	if (!done)
 		return FALSE;

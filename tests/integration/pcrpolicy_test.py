@@ -130,7 +130,7 @@ def test_signatures(folder):
         theirs += json.loads(said)["sha256"]
     ours = inputs.pcrsig()
     order = lambda entry: (entry["pol"], entry["pkfp"])
-    assert list(ours) == ["sha256"], ours
+    assert sorted(ours) == ["azupdate-floors", "sha256"], ours
     assert sorted(ours["sha256"], key=order) == sorted(theirs, key=order), (ours, theirs)
 
 
@@ -141,15 +141,52 @@ def test_openssl_verifies(folder):
                       "--key", inputs.at("keys/db.key"), "--cert", inputs.at("keys/db.crt")))
     run("sbverify", "--cert", inputs.at("keys/db.crt"), inputs.at("uki"))
     signatures = inputs.pcrsig()
-    assert sorted(signatures) == ["sha256", "sha384"], signatures
-    for entry in signatures["sha256"] + signatures["sha384"]:
+    assert sorted(signatures) == ["azupdate-floors", "sha256", "sha384"], signatures
+    for entry in itertools.chain(*signatures.values()):
         assert entry["pcrs"] == [11]
-        for name, content in (("digest", bytes.fromhex(entry["pol"])),
-                              ("sig", base64.b64decode(entry["sig"]))):
-            with open(inputs.at(name), "wb") as out:
-                out.write(content)
-        run("openssl", "dgst", "-sha256", "-verify", inputs.section("pcrpkey"), "-signature",
-            inputs.at("sig"), inputs.at("digest"))
+        verify(inputs, entry)
+
+
+def verify(inputs, entry):
+    """By OpenSSL: over the policy alone, or over the policy and a floor."""
+    floor = b"azupdate floor" + entry["floor"].to_bytes(8, "big") if "floor" in entry else b""
+    for name, content in (("digest", bytes.fromhex(entry["pol"]) + floor),
+                          ("sig", base64.b64decode(entry["sig"]))):
+        with open(inputs.at(name), "wb") as out:
+            out.write(content)
+    run("openssl", "dgst", "-sha256", "-verify", inputs.section("pcrpkey"), "-signature",
+        inputs.at("sig"), inputs.at("digest"))
+
+
+def floors_of(inputs, version, *options):
+    """The floors that a release of that security version is signed for."""
+    with open(inputs.at("osrel"), "w", encoding="ascii") as out:
+        out.write(f"ID=x\nAZUPDATE_SECURITY_VERSION={version}\n")
+    run(*inputs.words("--pcr-key", inputs.at("keys/pcr.key"), *options))
+    signatures = inputs.pcrsig()
+    for entry in signatures.get("azupdate-floors", []):
+        assert entry["pol"] == signatures["sha256"][0]["pol"], entry
+        verify(inputs, entry)
+    return [entry["floor"] for entry in signatures.get("azupdate-floors", [])]
+
+
+def test_floors(folder):
+    """A release is signed for the floors with which it may run, and for no other."""
+    inputs = Inputs(folder)
+    assert floors_of(inputs, 0) == [0]
+    assert floors_of(inputs, 3) == [0, 3, 2, 1]
+    assert floors_of(inputs, 20261126) == [0, *range(20261126, 20261110, -1)]
+    assert floors_of(inputs, 90, "--floor=7", "--floor=90", "--floor=8") == [0, *range(90, 74, -1), 7, 8]
+    assert floors_of(inputs, 3, "--no-gate") == []
+    assert floors_of(inputs, 3, "--pcr-phases=sysinit") == []
+    assert floors_of(inputs, 3, "--pcr-bank=sha384") == []
+    key = ["--pcr-key", inputs.at("keys/pcr.key")]
+    refused("--floor 4", *inputs.words(*key, "--floor=4"))
+    refused("--floor x", *inputs.words(*key, "--floor=x"))
+    refused("--pcr-key", *inputs.words("--floor=1"))
+    with open(inputs.at("osrel"), "w", encoding="ascii") as out:
+        out.write("AZUPDATE_SECURITY_VERSION=200\n")
+    refused("PCRSIG_SIZE", *inputs.words(*key, *many("--floor", map(str, range(1, 150)))))
 
 
 def enroll(inputs, tpm):

@@ -33,6 +33,9 @@ static void hex_print(const char *what, const uint8_t *bytes, size_t size_bytes)
 	printf("%s %s\n", what, hex);
 }
 
+/* What the tests compare with a TPM. */
+static const struct sealpolicy_gate GATE = { 3, 7, 0x0180415b };
+
 /* name PEM */
 static gboolean name_run(char **arguments, GError **error)
 {
@@ -44,10 +47,16 @@ static gboolean name_run(char **arguments, GError **error)
 		return FALSE;
 	sealpolicy_name(&key, name);
 	hex_print("name", name, sizeof name);
-	sealpolicy_digest(&key, FALSE, digest);
+	sealpolicy_digest(&key, NULL, FALSE, digest);
 	hex_print("policy", digest, sizeof digest);
-	sealpolicy_digest(&key, TRUE, digest);
+	sealpolicy_digest(&key, NULL, TRUE, digest);
 	hex_print("pin", digest, sizeof digest);
+	sealpolicy_digest(&key, &GATE, FALSE, digest);
+	hex_print("gate", digest, sizeof digest);
+	sealpolicy_digest(&key, &GATE, TRUE, digest);
+	hex_print("gate-pin", digest, sizeof digest);
+	sealpolicy_counter_name(&key, GATE.index, name);
+	hex_print("counter", name, sizeof name);
 	return TRUE;
 }
 
@@ -61,9 +70,10 @@ static gboolean seal_run(char **arguments, GError **error)
 	g_autofree char *json = NULL;
 	struct tpmtoken token = { .public_key = file_read(arguments[1]) };
 	struct signkey_public key;
+	const struct tpmseal_for whom = { &key, pin, NULL };
 
 	if (tpm == NULL || !signkey_public_decode(token.public_key, &key, error) ||
-	    !tpmseal_new(tpm, &key, pin, &token.seal, &secret, error)) {
+	    !tpmseal_new(tpm, &whom, &token.seal, &secret, error)) {
 		tpmtoken_clear(&token);
 		return FALSE;
 	}
@@ -181,13 +191,14 @@ static gboolean unlock_run(char **arguments, GError **error)
 	g_autoptr(GBytes) pcrsig = file_read(arguments[2]);
 	g_autoptr(Secret) pin = optional(arguments[3]);
 	const struct varcrypt_with with = { pcrsig, pin };
-	g_autoptr(GBytes) public_key = NULL;
-	g_autoptr(Secret)
-		volume_key = luks != NULL ? varcrypt_unlock(luks, tpm, &with, &public_key, error)
-					  : NULL;
+	struct varcrypt_opened opened = { .public_key = NULL };
+	g_autoptr(Secret) volume_key = luks != NULL
+					       ? varcrypt_unlock(luks, tpm, &with, &opened, error)
+					       : NULL;
 
 	if (volume_key == NULL)
 		return FALSE;
+	varcrypt_opened_clear(&opened);
 	key_print(volume_key);
 	return TRUE;
 }
@@ -214,12 +225,61 @@ static gboolean status_run(char **arguments, GError **error)
 	struct varcrypt_status status;
 
 	varcrypt_status_get(arguments[1], tpm, uki, NULL, &status);
-	printf("%s%s%s%s%s%s%s%s\n", status.has_tpm ? " tpm" : "",
+	printf("%s%s%s%s%s%s%s%s%s\n", status.has_tpm ? " tpm" : "",
 	       status.encrypted ? " encrypted" : "", status.recovery_key ? " recovery" : "",
 	       status.enrolled ? " enrolled" : "", status.pin ? " pin" : "",
-	       status.bound ? " bound" : "", status.unlocks ? " unlocks " : " ",
-	       faulttext_find(status.why)->name);
+	       status.bound ? " bound" : "", status.gated ? " gated" : "",
+	       status.unlocks ? " unlocks " : " ", faulttext_find(status.why)->name);
 	varcrypt_status_clear(&status);
+	return TRUE;
+}
+
+/* The floor in force, and azboot's limit of the counter: azunlock reads EFI variables. */
+static uint64_t told(const char *name)
+{
+	return g_ascii_strtoull(g_getenv(name) != NULL ? g_getenv(name) : "0", NULL, 10);
+}
+
+/* gate TCTI VOLUME PEM PCRSIG KEY [RECOVERY [PIN]]: enrolls as azupdated does. */
+static gboolean gate_run(char **arguments, GError **error)
+{
+	g_autoptr(Tpm) tpm = tpm_open(arguments[0], error);
+	g_autoptr(GBytes) pem = file_read(arguments[2]);
+	g_autoptr(GBytes) pcrsig = file_read(arguments[3]);
+	g_autoptr(Secret) key = secret_of(arguments[4]);
+	g_autoptr(Secret) recovery_key = optional(arguments[5]);
+	g_autoptr(Secret) pin = arguments[5] != NULL ? optional(arguments[6]) : NULL;
+	const struct varcrypt_enroll ask = {
+		.volume = arguments[1],
+		.tpm = tpm,
+		.public_key = pem,
+		.key = key,
+		.recovery_key = recovery_key,
+		.pin = pin,
+	};
+
+	return tpm != NULL &&
+	       vargate_enroll(&(const struct vargate){ tpm, pcrsig, told("FLOOR"), 0, FALSE }, &ask,
+			      error);
+}
+
+/* counter TCTI PEM [PCRSIG]: shows the key's counter; moves it, if there are signatures. */
+static gboolean counter_run(char **arguments, GError **error)
+{
+	g_autoptr(Tpm) tpm = tpm_open(arguments[0], error);
+	g_autoptr(GBytes) pem = file_read(arguments[1]);
+	g_autoptr(GBytes) pcrsig = arguments[2] != NULL ? file_read(arguments[2]) : NULL;
+	const struct tpmcounter_used none = { { FALSE } };
+	struct tpmcounter counter;
+	struct signkey_public key;
+	const struct tpmseal_keys keys = { &key, pcrsig, NULL };
+
+	if (tpm == NULL || !signkey_public_decode(pem, &key, error) ||
+	    !(pcrsig != NULL ? tpmcounter_define(tpm, &key, &none, &counter, error)
+			     : tpmcounter_find(tpm, &key, &counter, error)) ||
+	    (pcrsig != NULL && !tpmcounter_increment(tpm, &keys, &counter, error)))
+		return FALSE;
+	printf("%x %d %" G_GUINT64_FORMAT "\n", counter.index, counter.written, counter.value);
 	return TRUE;
 }
 
@@ -277,7 +337,8 @@ static gboolean boot_run(char **arguments, GError **error)
 	g_autoptr(Tpm) tpm = strcmp(arguments[0], "-") != 0 ? tpm_open(arguments[0], error) : NULL;
 	g_autoptr(GBytes) pem = file_read(arguments[2]);
 	g_autoptr(GBytes) pcrsig = file_read(arguments[3]);
-	const struct varunlock unlock = { arguments[1], tpm, pem, pcrsig, &console };
+	const struct varunlock unlock = { arguments[1], tpm,           pem,          pcrsig,
+					  &console,     told("FLOOR"), told("LIMIT") };
 	struct varunlock_result result;
 	gboolean done = TRUE;
 
@@ -298,13 +359,14 @@ struct command {
 };
 
 static const struct command COMMANDS[] = {
-	{ "name", name_run },     { "seal", seal_run },
-	{ "open", open_run },     { "extend", extend_run },
-	{ "create", create_run }, { "enroll", enroll_run },
-	{ "unlock", unlock_run }, { "typed", typed_run },
-	{ "status", status_run }, { "unfinished", unfinished_run },
-	{ "bound", bound_run },   { "bind", bind_run },
-	{ "boot", boot_run },
+	{ "name", name_run },       { "seal", seal_run },
+	{ "open", open_run },       { "extend", extend_run },
+	{ "create", create_run },   { "enroll", enroll_run },
+	{ "unlock", unlock_run },   { "typed", typed_run },
+	{ "status", status_run },   { "unfinished", unfinished_run },
+	{ "bound", bound_run },     { "bind", bind_run },
+	{ "boot", boot_run },       { "gate", gate_run },
+	{ "counter", counter_run },
 };
 
 int main(int argc, char **argv)

@@ -101,6 +101,8 @@ class Machine(Rig):
         self.key.write_text("passphrase\n")
         run("cryptsetup", "luksFormat", "-q", "--type", "luks2", "--cipher", "aes-xts-plain64", "--key-size",
             "512", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", self.volume, input="passphrase")
+        if release != "plain":
+            self.boot()
 
     def use(self, tpm):
         """The disk is in another machine now."""
@@ -115,6 +117,7 @@ class Machine(Rig):
         self.stop()
         self.release = release
         shutil.copy(MAKER.folder / f"{release}.disk", self.folder / "disk")
+        self.boot()
         self.start()
 
     def section(self, name):
@@ -122,8 +125,17 @@ class Machine(Rig):
             self.folder / name)
         return self.folder / name
 
+    def boot(self):
+        """What azunlock does at each boot: the counter for what will be sealed is there, and started."""
+        self.measure()
+        run(DRIVER, "counter", self.tpm.tcti, self.section("pcrpkey"), self.section("pcrsig"))
+
     def boot_unlocks(self, *pin):
         """What the initrd of the release would do."""
+        self.measure()
+        return run(DRIVER, "unlock", self.tpm.tcti, self.volume, self.section("pcrsig"), *pin, ok=False).stdout
+
+    def measure(self):
         self.tpm.start()
         release = tpmrig.Release.__new__(tpmrig.Release)
         release.folder = self.folder
@@ -131,7 +143,6 @@ class Machine(Rig):
             self.section(name).rename(self.folder / f"section.{name}")
         release.measure(self.tpm)
         run(DRIVER, "extend", self.tpm.tcti, 11, "enter-initrd")
-        return run(DRIVER, "unlock", self.tpm.tcti, self.volume, self.section("pcrsig"), *pin, ok=False).stdout
 
     def enroll(self, *more, **options):
         return self.json_lines("tpm", "enroll", "--json", f"--recovery-key-file={self.key}", *more, **options)
@@ -157,6 +168,8 @@ def test_enroll(machine):
     recovery = shown["new_recovery_key"]
     expect_equal((status["enrolled"], status["recovery_key"], status["unlocks"], status["pin"], status["fault"]),
                  (True, True, True, False, 0))
+    expect_equal((status["gated"], status["floor"]), (True, 0))
+    expect(status["counter"] > 0, status)
     public = run("openssl", "rsa", "-pubin", "-in", machine.section("pcrpkey"), "-RSAPublicKey_out", "-outform",
                  "DER", "-out", machine.folder / "der")
     expect_equal(status["key"], run("sha256sum", machine.folder / "der").stdout.split()[0], public.stderr)
@@ -169,7 +182,8 @@ def test_enroll(machine):
     expect_equal(len(again), 1, "a second recovery key was made")
     expect_equal(machine.boot_unlocks(), opened)
     text = machine.cli("tpm", "status").stdout
-    for wanted in ("Unlocks by itself when the running release boots.", "Recovery key  there", status["key"]):
+    for wanted in ("Unlocks by itself when the running release boots.", "Recovery key  there", status["key"],
+                   f"Gate          releases from security version 0 on; the TPM's counter is at {status['counter']}"):
         expect(wanted in text, text)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the tests of TPM secrets share: a software TPM of their own, UKIs with signed PCR policies,
 and a small TAP main."""
+import hashlib
 import json
 import os
 import pathlib
@@ -32,7 +33,7 @@ class Tpm:
         self.folder = pathlib.Path(tempfile.mkdtemp(dir=folder))
         self.socket = self.folder / "tpm.sock"
         self.tcti = f"swtpm:path={self.socket}"
-        self.process = None
+        self.process, self.banks = None, ("sha1", "sha256", "sha384", "sha512")
         self.start()
 
     def start(self):
@@ -75,13 +76,14 @@ class Tpm:
 class Release:
     """A UKI whose PCR policies are signed by one or more keys."""
 
-    def __init__(self, folder, azbundle, keys, seed=1):
+    def __init__(self, folder, azbundle, keys, seed=1, version=0, options=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(dir=folder))
         source = random.Random(seed)
         for name, content in (("root", source.randbytes(4096 * 9)), ("linux", source.randbytes(70000)),
-                              ("initrd", source.randbytes(999)), ("osrel", b"ID=x\n")):
+                              ("initrd", source.randbytes(999)),
+                              ("osrel", b"ID=x\nAZUPDATE_SECURITY_VERSION=%d\n" % version)):
             (self.folder / name).write_bytes(content)
-        words = [azbundle, "uki", "--product=p", "-o", self.folder / "uki"]
+        words = [azbundle, "uki", "--product=p", "-o", self.folder / "uki", *options]
         for option, name in (("linux", "linux"), ("initrd", "initrd"), ("os-release", "osrel"),
                              ("root", "root")):
             words += [f"--{option}", self.folder / name]
@@ -99,13 +101,11 @@ class Release:
 
     def measure(self, tpm):
         """What the stub does of it."""
-        for name in SECTIONS:
-            for content in (f".{name}".encode() + b"\0", self.at(name).read_bytes()):
-                (tpm.folder / "event").write_bytes(content)
-                # TPM2_PCR_Event takes 1024 bytes: so the hashes are made here.
-                digests = [f"{bank}={run(bank + 'sum', tpm.folder / 'event').stdout.split()[0]}"
-                           for bank in ("sha1", "sha256", "sha384", "sha512")]
-                tpm.tool("tpm2_pcrextend", "11:" + ",".join(digests))
+        # TPM2_PCR_Event takes 1024 bytes: so the hashes are made here.
+        events = [content for name in SECTIONS
+                  for content in (f".{name}".encode() + b"\0", self.at(name).read_bytes())]
+        tpm.tool("tpm2_pcrextend", *("11:" + ",".join(f"{bank}={hashlib.new(bank, event).hexdigest()}"
+                                                      for bank in tpm.banks) for event in events))
 
 
 def main(names, *arguments):

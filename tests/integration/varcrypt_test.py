@@ -11,64 +11,16 @@ import sys
 import luksedit
 import tpmrig
 from tpmrig import Release, Tpm, expect, run
+from varrig import SIZE, Booting, Volume, lines, refused
 
 AZBUNDLE, DRIVER = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-SIZE = 32 << 20
-
-
-class Volume:
-    """A volume of its own, with a recovery key and a TPM, in a release's initrd."""
-
-    def __init__(self, folder, tpm):
-        self.folder, self.tpm, self.path = folder, tpm, folder / "volume"
-        for name in ("ours", "theirs"):
-            run("openssl", "genrsa", "-out", folder / f"{name}.key", "2048")
-        self.release = Release(folder, AZBUNDLE, [folder / "ours.key"])
-        self.stranger = Release(folder, AZBUNDLE, [folder / "theirs.key"], seed=2)
-        self.path.write_bytes(b"")
-        os.truncate(self.path, SIZE)
-        said = dict(line.split() for line in run(DRIVER, "create", self.path).stdout.splitlines())
-        self.key, self.recovery = said["key"], said["recovery"]
-        self.boot(self.release, "enter-initrd")
-
-    def boot(self, release, *phases):
-        self.tpm.start()
-        release.measure(self.tpm)
-        for phase in phases:
-            run(DRIVER, "extend", self.tpm.tcti, 11, phase)
-
-    def enroll(self, *more, key=None, release=None, ok=True):
-        return run(DRIVER, "enroll", self.tpm.tcti, self.path, (release or self.release).at("pcrpkey"),
-                   key or self.recovery, *more, ok=ok).stdout
-
-    def unlock(self, *more, release=None):
-        return run(DRIVER, "unlock", self.tpm.tcti, self.path, (release or self.release).at("pcrsig"),
-                   *more, ok=False).stdout
-
-    def typed(self, key=None):
-        return run(DRIVER, "typed", self.path, key or self.recovery, ok=False).stdout
-
-    def status(self, tcti=None):
-        return run(DRIVER, "status", tcti or self.tpm.tcti, self.path, self.release.folder / "uki").stdout.strip()
-
-    def unlocks(self, *more):
-        said = self.unlock(*more)
-        expect(said == f"key {self.key}\n", said)
-
-    def edit(self, change):
-        value = luksedit.read(self.path)
-        change(value)
-        luksedit.write(self.path, value)
-
-
-def refused(said, fault):
-    expect(said.startswith(f"fault {fault}:"), f"not {fault}: {said}")
+PROGRAMS = (AZBUNDLE, DRIVER)
 
 
 def test_enroll(folder):
     """Recovery key and TPM open it; status says so at each step; cryptsetup and systemd know both."""
     with Tpm(folder) as tpm:
-        volume = Volume(folder, tpm)
+        volume = Volume(folder, tpm, PROGRAMS)
         expect(volume.status() == "tpm encrypted recovery TOKEN_MISSING", volume.status())
         refused(volume.unlock(), "TOKEN_MISSING")
         volume.enroll()
@@ -91,7 +43,7 @@ def test_enroll(folder):
 def test_phase(folder):
     """Only in the initrd of a release that the key's holder signed; status foresees the next boot."""
     with Tpm(folder) as tpm:
-        volume = Volume(folder, tpm)
+        volume = Volume(folder, tpm, PROGRAMS)
         volume.enroll()
         volume.boot(volume.release, "enter-initrd", "leave-initrd")
         refused(volume.unlock(), "SEAL_STATE")
@@ -105,7 +57,7 @@ def test_phase(folder):
 def test_again(folder):
     """Enrolling again leaves one token and keyslot of a TPM; the old secret is of no use any more."""
     with Tpm(folder) as tpm:
-        volume = Volume(folder, tpm)
+        volume = Volume(folder, tpm, PROGRAMS)
         volume.enroll()
         old = folder / "old"
         shutil.copy(volume.path, old)
@@ -128,7 +80,7 @@ def test_again(folder):
 def test_recovery_key(folder):
     """Without a recovery key nothing is enrolled; one may come along; what is none is refused."""
     with Tpm(folder) as tpm:
-        volume = Volume(folder, tpm)
+        volume = Volume(folder, tpm, PROGRAMS)
         (folder / "key").write_text("pass")
         os.truncate(volume.path, 0)
         os.truncate(volume.path, SIZE)
@@ -148,7 +100,7 @@ def test_recovery_key(folder):
 def test_other_tpm(folder):
     """Another TPM does not open it, nor this one once it was cleared; enrolling anew helps."""
     with Tpm(folder) as tpm, Tpm(folder) as other:
-        volume = Volume(folder, tpm)
+        volume = Volume(folder, tpm, PROGRAMS)
         volume.enroll()
         volume.tpm = other
         volume.boot(volume.release, "enter-initrd")
@@ -165,7 +117,7 @@ def test_other_tpm(folder):
 def test_systemds_token(folder):
     """A token of systemd 252, which lacks the storage root key, is told, and replaced."""
     with Tpm(folder) as tpm:
-        volume = Volume(folder, tpm)
+        volume = Volume(folder, tpm, PROGRAMS)
         (folder / "key").write_text(volume.recovery)
         run("systemd-cryptenroll", f"--tpm2-device={tpm.tcti}", "--tpm2-pcrs=", "--tpm2-public-key-pcrs=11",
             f"--tpm2-public-key={volume.release.at('pcrpkey')}",
@@ -212,7 +164,7 @@ EDITS = [
 def test_edited_header(folder):
     """Each field that turns protection off is told before a key is used, to whoever asks."""
     with Tpm(folder) as tpm:
-        volume = Volume(folder, tpm)
+        volume = Volume(folder, tpm, PROGRAMS)
         volume.enroll()
         good = folder / "good"
         shutil.copy(volume.path, good)
@@ -229,7 +181,7 @@ def test_edited_header(folder):
 def test_edited_digest(folder):
     """A digest of another key does not let this one through."""
     with Tpm(folder) as tpm:
-        volume = Volume(folder, tpm)
+        volume = Volume(folder, tpm, PROGRAMS)
         volume.enroll()
         digest = luksedit.read(volume.path)["digests"]["0"]["digest"]
         volume.edit(put("digests", "0", "digest", digest[::-1].lstrip("=") + "="))
@@ -240,7 +192,7 @@ def test_edited_digest(folder):
 def test_edited_token(folder):
     """Tokens that were changed open nothing, and bring nobody's secret out."""
     with Tpm(folder) as tpm:
-        volume = Volume(folder, tpm)
+        volume = Volume(folder, tpm, PROGRAMS)
         volume.enroll()
         good = folder / "good"
         shutil.copy(volume.path, good)
@@ -275,7 +227,7 @@ def test_killed(folder):
     """Killed at each write of an enrollment, the volume still opens by the recovery key and by the
     TPM, with the old secret or the new one; and enrolling again goes through."""
     with Tpm(folder) as tpm:
-        volume = Volume(folder, tpm)
+        volume = Volume(folder, tpm, PROGRAMS)
         volume.enroll()
         good = folder / "good"
         shutil.copy(volume.path, good)
@@ -315,7 +267,7 @@ def test_unfinished(folder):
 def test_bound(folder):
     """What the TPM remembers of the volume: written in the initrd alone, and no other index passes."""
     with Tpm(folder) as tpm:
-        volume = Volume(folder, tpm)
+        volume = Volume(folder, tpm, PROGRAMS)
         volume.enroll()
         pem, pcrsig = volume.release.at("pcrpkey"), volume.release.at("pcrsig")
         bound = lambda: run(DRIVER, "bound", tpm.tcti, pem).stdout
@@ -344,7 +296,7 @@ def test_bound(folder):
 def test_no_room(folder):
     """A TPM that is full says so."""
     with Tpm(folder) as tpm:
-        volume = Volume(folder, tpm)
+        volume = Volume(folder, tpm, PROGRAMS)
         volume.enroll()
         for number in range(200):
             if tpm.tool("tpm2_nvdefine", hex(0x01800200 + number), "-C", "o", "-s", "2000", ok=False).returncode:
@@ -357,49 +309,13 @@ def test_no_room(folder):
         refused(said, "TPM_FULL")
 
 
-def lines(said):
-    """What came out, without what was told a person."""
-    return [line for line in said.splitlines() if not line.startswith("#")]
-
-
-class Booting(Volume):
-    """A var partition as the first boot finds it: zeros."""
-
-    def __init__(self, folder, tpm):
-        super().__init__(folder, tpm)
-        self.blank()
-
-    def blank(self):
-        os.truncate(self.path, 0)
-        os.truncate(self.path, SIZE)
-
-    def start(self, recovery="-", pin="-", *more, tcti=None):
-        """One boot of the release, as far as the kernel is not needed."""
-        self.boot(self.release, "enter-initrd")
-        return run(DRIVER, "boot", tcti or self.tpm.tcti, self.path, self.release.at("pcrpkey"),
-                   self.release.at("pcrsig"), recovery, pin, *more, ok=False).stdout
-
-    def create(self):
-        key, recovery = lines(self.start())
-        self.key, self.recovery = key.split()[1], recovery.split()[1]
-
-    def opened(self, *answers):
-        said = self.start(*answers)
-        expect(lines(said) == [f"key {self.key}"], said)
-
-    def stays_shut(self, fault, *answers, **options):
-        said = self.start(*answers, **options)
-        expect(lines(said)[-1].startswith(f"fault {fault}:"), said)
-        return said
-
-
 def test_boot_first(folder):
     """A blank partition becomes a volume, bound to the TPM; each later boot opens it."""
     with Tpm(folder) as tpm:
-        volume = Booting(folder, tpm)
+        volume = Booting(folder, tpm, PROGRAMS)
         volume.stays_shut("TPM_OPEN", tcti="-")
         volume.create()
-        expect(volume.status() == "tpm encrypted recovery enrolled bound unlocks OK", volume.status())
+        expect(volume.status() == "tpm encrypted recovery enrolled bound gated unlocks OK", volume.status())
         volume.opened()
         volume.opened()
         # Wiped, as docs/RECOVERY.md has it, the partition is blank again, whatever is behind.
@@ -417,7 +333,7 @@ def test_boot_first(folder):
 def test_boot_cut_off(folder):
     """A first boot that was cut off before its volume was finished starts again."""
     with Tpm(folder) as tpm:
-        volume = Booting(folder, tpm)
+        volume = Booting(folder, tpm, PROGRAMS)
         first = lines(volume.start("-", "-", "cut"))[0]
         volume.create()
         expect(first != f"key {volume.key}", "the unfinished volume was used")
@@ -427,7 +343,7 @@ def test_boot_cut_off(folder):
 def test_boot_foreign(folder):
     """What is not blank is not touched."""
     with Tpm(folder) as tpm:
-        volume = Booting(folder, tpm)
+        volume = Booting(folder, tpm, PROGRAMS)
         run("mkfs.ext4", "-q", "-F", volume.path)
         before = volume.path.read_bytes()
         volume.stays_shut("VAR_FOREIGN")
@@ -445,7 +361,7 @@ def test_boot_swapped(folder):
     """Another volume, sealed for this very TPM, is not trusted; with its recovery key it is bound,
     and then the first one is not."""
     with Tpm(folder) as tpm:
-        volume = Booting(folder, tpm)
+        volume = Booting(folder, tpm, PROGRAMS)
         volume.create()
         good, key, recovery = folder / "good", volume.key, volume.recovery
         shutil.copy(volume.path, good)
@@ -471,7 +387,7 @@ def test_boot_swapped(folder):
 def test_boot_not_bound(folder):
     """An index that was removed makes one ask; then it is bound anew."""
     with Tpm(folder) as tpm:
-        volume = Booting(folder, tpm)
+        volume = Booting(folder, tpm, PROGRAMS)
         volume.create()
         tpm.tool("tpm2_nvundefine", "-C", "o", "0x0180415a")
         volume.stays_shut("VAR_LOCKED")
@@ -483,7 +399,7 @@ def test_boot_not_bound(folder):
 def test_boot_rotation(folder):
     """From one key to the next over a release that both have signed, and back; who was sealed anew is asked once."""
     with Tpm(folder) as tpm:
-        volume = Booting(folder, tpm)
+        volume = Booting(folder, tpm, PROGRAMS)
         volume.create()
         old, both, new = volume.release, *(
             Release(folder, AZBUNDLE, [folder / f"{name}.key" for name in names], seed=3)
@@ -505,7 +421,7 @@ def test_boot_rotation(folder):
 def test_boot_locked(folder):
     """Without the TPM, behind a clear, and with a PIN."""
     with Tpm(folder) as tpm:
-        volume = Booting(folder, tpm)
+        volume = Booting(folder, tpm, PROGRAMS)
         volume.create()
         volume.stays_shut("VAR_LOCKED", tcti="-")
         tpm.tool("tpm2_clear")

@@ -73,7 +73,7 @@ static fault find(const struct maker *maker, const char *text, GBytes **ret_sign
 	g_autoptr(GBytes) bytes = g_bytes_new(text, strlen(text));
 	g_autoptr(GError) error = NULL;
 
-	*ret_signature = sealpolicy_signature_find(bytes, &maker->public, POLICY, &error);
+	*ret_signature = sealpolicy_signature_find(bytes, &maker->public, NULL, POLICY, &error);
 	return *ret_signature != NULL ? FAULT_OK : failure_code(error);
 }
 
@@ -152,6 +152,71 @@ static void test_limits(void)
 	maker_done(&maker);
 }
 
+#define FLOOR(number)                                                                              \
+	"{\"pcrs\":[11],\"pkfp\":\"@k\",\"pol\":\"@p\",\"floor\":" number ",\"sig\":\"@s\"}"
+
+struct floors {
+	const char *text;
+	fault why;      /* for floor 3 */
+	int highest[3]; /* up to 2, 3 and any; -1: there is none */
+};
+
+static const struct floors FLOORS[] = {
+	{ "{\"sha256\":[" ENTRY "]}", FAULT_SEAL_FLOOR, { -1, -1, -1 } },
+	{ "{\"sha256\":[" ENTRY "],\"azupdate-floors\":[" FLOOR("3") "]}", FAULT_OK, { -1, 3, 3 } },
+	{ "{\"sha256\":[" ENTRY
+	  "],\"azupdate-floors\":[" FLOOR("0") "," FLOOR("9") "," FLOOR("3") "," FLOOR("1") "]}",
+	  FAULT_OK,
+	  { 1, 3, 9 } },
+	{ "{\"sha256\":[" ENTRY
+	  "],\"azupdate-floors\":[" FLOOR("2") "," FLOOR("\"3\"") "," FLOOR("-1") ",3,{}]}",
+	  FAULT_SEAL_FLOOR,
+	  { 2, 2, 2 } },
+	{ "{\"sha256\":[" ENTRY "],\"azupdate-floors\":" FLOOR("3") "}",
+	  FAULT_SEAL_FLOOR,
+	  { -1, -1, -1 } },
+	/* A floor is no state. */
+	{ "{\"sha256\":[],\"azupdate-floors\":[" FLOOR("3") "]}", FAULT_SEAL_STATE, { -1, 3, 3 } },
+	{ "{\"azupdate-floors\":[" FLOOR("3") "]}", FAULT_SEAL_SIGNATURES, { -1, 3, 3 } },
+};
+
+static void floors_check(const struct maker *maker, const struct maker *other,
+			 const struct floors *floors)
+{
+	static const uint64_t LIMITS[] = { 2, 3, UINT64_MAX };
+	const struct sealpolicy_gate gate = { .floor = 3 };
+	g_autofree char *text = fill(maker, floors->text);
+	g_autoptr(GBytes) bytes = g_bytes_new(text, strlen(text));
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GBytes)
+		found = sealpolicy_signature_find(bytes, &maker->public, &gate, POLICY, &error);
+	const fault why = found != NULL ? FAULT_OK : failure_code(error);
+	uint64_t highest;
+
+	if (why != floors->why)
+		printf("# %s\n", floors->text);
+	expect(why == floors->why);
+	for (unsigned i = 0; i < G_N_ELEMENTS(LIMITS); i++) {
+		const gboolean any = sealpolicy_floor_highest(bytes, &maker->public, LIMITS[i],
+							      &highest);
+
+		expect(any == (floors->highest[i] >= 0));
+		expect(!any || highest == (uint64_t)floors->highest[i]);
+		expect(!sealpolicy_floor_highest(bytes, &other->public, LIMITS[i], &highest));
+	}
+}
+
+static void test_floors(void)
+{
+	struct maker ours, theirs;
+
+	expect(maker_init(&ours) && maker_init(&theirs));
+	for (size_t i = 0; i < G_N_ELEMENTS(FLOORS); i++)
+		floors_check(&ours, &theirs, &FLOORS[i]);
+	maker_done(&ours);
+	maker_done(&theirs);
+}
+
 /* A signature by another key, or of another policy, is told apart; so is a PIN's policy. */
 static void test_strangers(void)
 {
@@ -167,9 +232,9 @@ static void test_strangers(void)
 	expect(!signkey_public_verify(&ours.public, OTHER, sizeof OTHER, signature, size_bytes));
 	expect(!signkey_public_verify(&theirs.public, POLICY, sizeof POLICY, signature,
 				      size_bytes));
-	sealpolicy_digest(&ours.public, FALSE, plain);
-	sealpolicy_digest(&ours.public, TRUE, pin);
-	sealpolicy_digest(&theirs.public, FALSE, foreign);
+	sealpolicy_digest(&ours.public, NULL, FALSE, plain);
+	sealpolicy_digest(&ours.public, NULL, TRUE, pin);
+	sealpolicy_digest(&theirs.public, NULL, FALSE, foreign);
 	expect(memcmp(plain, pin, sizeof plain) != 0);
 	expect(memcmp(plain, foreign, sizeof plain) != 0);
 	maker_done(&ours);
@@ -208,6 +273,7 @@ static void test_keys(void)
 }
 
 static const struct tap_case CASES[] = {
+	{ "floors", test_floors },
 	{ "finding a signature", test_find },
 	{ "limits of the list", test_limits },
 	{ "strangers", test_strangers },

@@ -45,6 +45,22 @@ static void test_round(void)
 	expect_round(TRUE);
 }
 
+static void test_gate(void)
+{
+	struct tpmtoken token = token_new(FALSE), back = { .keyslot = 0 };
+	g_autofree char *text = NULL;
+
+	token.seal.gated = TRUE;
+	token.seal.gate = (struct sealpolicy_gate){ 7, INT64_MAX, 0x0180415b };
+	text = tpmtoken_encode(&token);
+	expect(strstr(text, "azupdate-tpm2") != NULL && strstr(text, "systemd-tpm2") == NULL);
+	expect(tpmtoken_decode(text, strlen(text), &back, NULL) && back.seal.gated);
+	expect(back.seal.gate.floor == 7 && back.seal.gate.ceiling == INT64_MAX &&
+	       back.seal.gate.index == 0x0180415b);
+	tpmtoken_clear(&token);
+	tpmtoken_clear(&back);
+}
+
 struct edit {
 	fault why; /* FAULT_OK: it may be so */
 	const char *key;
@@ -60,6 +76,8 @@ static const struct edit EDITS[] = {
 	{ FAULT_TOKEN_KIND, "tpm2_pcrlock", "0" },
 	{ FAULT_TOKEN_KIND, "tpm2_pcrlock_nv", "\"QUJD\"" },
 	{ FAULT_TOKEN_KIND, "tpm2-later", "1" },
+	{ FAULT_TOKEN_KIND, "azupdate-floor", "1" },
+	{ FAULT_TOKEN_FORMAT, "type", "\"azupdate-tpm2\"" },
 	{ FAULT_TOKEN_FORMAT, "keyslots", "[]" },
 	{ FAULT_TOKEN_FORMAT, "keyslots", "[\"1\",\"2\"]" },
 	{ FAULT_TOKEN_FORMAT, "keyslots", "[1]" },
@@ -89,14 +107,33 @@ static const struct edit EDITS[] = {
 	{ FAULT_TOKEN_FORMAT, "tpm2_srk", NULL }, /* before 254 */
 };
 
-static fault edited(const struct edit *edit)
+/* Of a gated token. */
+static const struct edit EDITS_GATED[] = {
+	{ FAULT_OK, "azupdate-floor", "0" },
+	{ FAULT_OK, "azupdate-floor", "9223372036854775807" },
+	{ FAULT_TOKEN_FORMAT, "azupdate-floor", NULL },
+	{ FAULT_TOKEN_FORMAT, "azupdate-floor", "-1" },
+	{ FAULT_TOKEN_FORMAT, "azupdate-floor", "1.5" },
+	{ FAULT_TOKEN_FORMAT, "azupdate-ceiling", "\"1\"" },
+	{ FAULT_TOKEN_FORMAT, "azupdate-ceiling", NULL },
+	{ FAULT_TOKEN_FORMAT, "azupdate-index", "4294967296" },
+	{ FAULT_TOKEN_FORMAT, "azupdate-index", NULL },
+	{ FAULT_TOKEN_KIND, "azupdate-more", "1" },
+	{ FAULT_TOKEN_KIND, "type", "\"systemd-tpm2\"" }, /* the gate taken off */
+};
+
+static fault edited(const struct edit *edit, gboolean gated)
 {
 	struct tpmtoken token = token_new(FALSE), back = { .keyslot = 0 };
-	g_autofree char *text = tpmtoken_encode(&token);
-	g_autoptr(JsonValue) object = json_loads(text, 0, NULL);
+	g_autofree char *text = NULL;
+	g_autoptr(JsonValue) object = NULL;
 	g_autoptr(GError) error = NULL;
 	char *changed;
 	fault why;
+
+	token.seal.gated = gated;
+	text = tpmtoken_encode(&token);
+	object = json_loads(text, 0, NULL);
 
 	if (edit->value == NULL)
 		json_object_del(object, edit->key);
@@ -112,15 +149,21 @@ static fault edited(const struct edit *edit)
 	return why;
 }
 
+static void edits_check(const struct edit *edits, size_t count, gboolean gated)
+{
+	for (size_t i = 0; i < count; i++) {
+		const fault why = edited(&edits[i], gated);
+
+		if (why != edits[i].why)
+			printf("# %s %s: %u\n", edits[i].key, edits[i].value, (unsigned)why);
+		expect(why == edits[i].why);
+	}
+}
+
 static void test_edits(void)
 {
-	for (size_t i = 0; i < G_N_ELEMENTS(EDITS); i++) {
-		const fault why = edited(&EDITS[i]);
-
-		if (why != EDITS[i].why)
-			printf("# %s %s: %u\n", EDITS[i].key, EDITS[i].value, (unsigned)why);
-		expect(why == EDITS[i].why);
-	}
+	edits_check(EDITS, G_N_ELEMENTS(EDITS), FALSE);
+	edits_check(EDITS_GATED, G_N_ELEMENTS(EDITS_GATED), TRUE);
 }
 
 static void expect_size(size_t size_bytes, gboolean good)
@@ -147,6 +190,7 @@ static void test_sizes(void)
 }
 
 static const struct tap_case CASES[] = {
+	{ "a gate", test_gate },
 	{ "there and back", test_round },
 	{ "each field edited", test_edits },
 	{ "sizes", test_sizes },

@@ -14,6 +14,7 @@
 #include "osrel.h"
 #include "pcr11.h"
 #include "pcrpolicy.h"
+#include "sealpolicy.h"
 #include "signinitrd.h"
 #include "signkey.h"
 
@@ -22,8 +23,9 @@ static const char STUB_DEFAULT[] = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
 static struct {
 	char *stub, *kernel, *initrd, *cmdline, *osrel, *uname, *root, *file_system, *product;
 	char *key, *certificate, *root_key, *root_certificate, *output;
-	char **pcr_keys, **pcr_banks, **pcr_paths;
+	char **pcr_keys, **pcr_banks, **pcr_paths, **floors;
 	int fec_roots;
+	gboolean no_gate;
 } options;
 
 static const GOptionEntry ENTRIES[] = {
@@ -57,6 +59,14 @@ static const GOptionEntry ENTRIES[] = {
 	  "phases of the boot after which secrets may be used (enter-initrd); may be given more "
 	  "than once",
 	  "PATH" },
+	{ "floor", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.floors,
+	  "a floor of machines, further down than the security version and the 15 below it, with "
+	  "which the release may have their secrets; may be given more than once",
+	  "N" },
+	{ "no-gate", 0, 0, G_OPTION_ARG_NONE, &options.no_gate,
+	  "sign for no floors: systemd-cryptsetup can use what machines seal then, and revoked "
+	  "releases can, too",
+	  NULL },
 	{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output, "UKI to write", "FILE" },
 	G_OPTION_ENTRY_NULL
 };
@@ -83,7 +93,8 @@ static gboolean options_check(GError **error)
 		command_need("root-cert", options.root_certificate, error)) &&
 	       (options.root_certificate == NULL ||
 		command_need("root-key", options.root_key, error)) &&
-	       ((options.pcr_banks == NULL && options.pcr_paths == NULL) ||
+	       ((options.pcr_banks == NULL && options.pcr_paths == NULL &&
+		 options.floors == NULL) ||
 		command_need("pcr-key", options.pcr_keys != NULL ? options.pcr_keys[0] : NULL,
 			     error)) &&
 	       fec_check(error);
@@ -111,13 +122,12 @@ static char *cmdline_make(uint8_t ret_root_hash[static SIGNINITRD_HASH_SIZE], GE
 		options.cmdline != NULL ? " " : "", options.cmdline != NULL ? options.cmdline : "");
 }
 
-static gboolean osrel_check(GBytes *osrel, GError **error)
+static gboolean osrel_check(GBytes *osrel, uint64_t *ret_version, GError **error)
 {
 	gsize size_bytes;
 	const uint8_t *text = g_bytes_get_data(osrel, &size_bytes);
-	uint64_t version;
 
-	if (osrel_security_version(text, size_bytes, &version) != FAULT_OK)
+	if (osrel_security_version(text, size_bytes, ret_version) != FAULT_OK)
 		return failure_set(error, FAULT_OSREL_NUMBER,
 				   "%s: AZUPDATE_SECURITY_VERSION is not a decimal number",
 				   options.osrel);
@@ -151,6 +161,7 @@ struct assembly {
 	struct uki_section sections[SECTIONS_MAX];
 	unsigned count;
 	GPtrArray *keys; /* of struct signkey_rsa * */
+	uint64_t security_version;
 };
 
 static void assembly_done(struct assembly *assembly)
@@ -190,7 +201,8 @@ static gboolean sections_read(struct assembly *assembly, GError **error)
 	GBytes *osrel = command_file(options.osrel, error);
 	uint8_t root_hash[SIGNINITRD_HASH_SIZE];
 
-	return section_add(assembly, ".osrel", osrel) && osrel_check(osrel, error) &&
+	return section_add(assembly, ".osrel", osrel) &&
+	       osrel_check(osrel, &assembly->security_version, error) &&
 	       section_add(assembly, ".cmdline", text_bytes(cmdline_make(root_hash, error))) &&
 	       (options.uname == NULL ||
 		section_add(assembly, ".uname", text_bytes(g_strdup(options.uname)))) &&
@@ -212,20 +224,57 @@ static gboolean pcr_keys_load(struct assembly *assembly, GError **error)
 			   signkey_rsa_public(g_ptr_array_index(assembly->keys, 0), error));
 }
 
+enum { FLOORS_BELOW = 15 };
+
+static gboolean floor_add(GArray *floors, uint64_t floor)
+{
+	for (guint i = 0; i < floors->len; i++)
+		if (g_array_index(floors, uint64_t, i) == floor)
+			return TRUE;
+	g_array_append_val(floors, floor);
+	return floors->len <= SEALPOLICY_SIGNATURE_COUNT_MAX;
+}
+
+/* The floors that machines may have for which the release is still good: that of none, its own, and
+ * those in between, as far as that is likely. */
+static gboolean floors_make(uint64_t security_version, GArray *floors, GError **error)
+{
+	guint64 floor;
+
+	if (options.no_gate)
+		return TRUE;
+	g_assert(security_version <= PCRPOLICY_FLOOR_MAX); /* osrel.h: 18 digits */
+	floor_add(floors, 0);
+	for (unsigned i = 0; i <= FLOORS_BELOW && i < security_version; i++)
+		floor_add(floors, security_version - i);
+	for (char **text = options.floors; text != NULL && *text != NULL; text++)
+		if (!g_ascii_string_to_unsigned(*text, 10, 0, security_version, &floor, NULL) ||
+		    !floor_add(floors, floor))
+			return failure_set(error, FAULT_ARGUMENT,
+					   "--floor %s is no number up to the security version, or "
+					   "one too many",
+					   *text);
+	return TRUE;
+}
+
 /* The signatures are of what is measured; they are not measured themselves. */
 static GBytes *uki_with_policies(struct assembly *assembly, GBytes *stub, GBytes *uki,
 				 GError **error)
 {
 	static const char *const BANKS[] = { "sha256", NULL };
 	static const char *const PATHS[] = { "enter-initrd", NULL };
+	g_autoptr(GArray) floors = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+	const gboolean known = floors_make(assembly->security_version, floors, error);
 	const struct pcrpolicy policy = {
 		.uki = uki,
 		.banks = options.pcr_banks != NULL ? (const char *const *)options.pcr_banks : BANKS,
 		.paths = options.pcr_paths != NULL ? (const char *const *)options.pcr_paths : PATHS,
 		.keys = assembly->keys,
+		.floors = (const uint64_t *)(const void *)floors->data,
+		.n_floors = floors->len,
 	};
 
-	if (!section_add(assembly, ".pcrsig", pcrpolicy_sign(&policy, error)))
+	if (!known || !section_add(assembly, ".pcrsig", pcrpolicy_sign(&policy, error)))
 		return NULL;
 	return uki_build(stub, assembly->sections, assembly->count, error);
 }

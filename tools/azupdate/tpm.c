@@ -46,6 +46,24 @@ static void state_print(GVariant *status)
 	}
 }
 
+static guint64 number(GVariant *status, const char *name)
+{
+	guint64 value = 0;
+
+	g_variant_lookup(status, name, "t", &value);
+	return value;
+}
+
+static void gate_print(GVariant *status)
+{
+	if (flag(status, "gated"))
+		printf("Gate          releases from security version %" G_GUINT64_FORMAT
+		       " on; the TPM's counter is at %" G_GUINT64_FORMAT "\n",
+		       number(status, "floor"), number(status, "counter"));
+	else if (flag(status, "enrolled"))
+		puts("Gate          none: a revoked release could get the key");
+}
+
 static void status_print(GVariant *status)
 {
 	g_autofree char *volume = terminal_clean(text(status, "volume"));
@@ -59,6 +77,7 @@ static void status_print(GVariant *status)
 	if (flag(status, "enrolled"))
 		printf("Sealed to     key %s%s\n", key[0] != '\0' ? key : "unknown",
 		       flag(status, "pin") ? ", with a PIN" : "");
+	gate_print(status);
 	printf("Bound         %s\n",
 	       flag(status, "bound") ? "yes: the TPM knows the volume" : "no");
 }
