@@ -17,12 +17,10 @@ enum {
 	ATTEMPTS = 10, /* while PCRs change under a policy */
 };
 
-const uint32_t TPMCOUNTER_INDEX[TPMCOUNTER_INDEXES] = { 0x0180415b, 0x0180415c };
-
 void tpmcounter_use(struct tpmcounter_used *used, uint32_t index)
 {
-	for (unsigned i = 0; i < TPMCOUNTER_INDEXES; i++)
-		used->used[i] = used->used[i] || TPMCOUNTER_INDEX[i] == index;
+	for (unsigned i = 0; i < NVCOUNTER_INDEXES; i++)
+		used->used[i] = used->used[i] || NVCOUNTER_INDEX[i] == index;
 }
 
 static TPM2B_NV_PUBLIC counter_public(const struct signkey_public *key, uint32_t index)
@@ -139,11 +137,11 @@ gboolean tpmcounter_find(struct tpm *tpm, const struct signkey_public *key,
 {
 	struct tpmcounter counter = { .index = 0 };
 
-	for (unsigned i = 0; counter.index == 0 && i < TPMCOUNTER_INDEXES; i++) {
+	for (unsigned i = 0; counter.index == 0 && i < NVCOUNTER_INDEXES; i++) {
 		struct found found;
 		gboolean done;
 
-		if (!index_look(tpm, TPMCOUNTER_INDEX[i], &found, error))
+		if (!index_look(tpm, NVCOUNTER_INDEX[i], &found, error))
 			return FALSE;
 		done = found.index == ESYS_TR_NONE || !is_of_key(&found.public, key) ||
 		       counter_take(tpm, &found, &counter, error);
@@ -182,16 +180,16 @@ static gboolean place_find(struct tpm *tpm, const struct tpmcounter_used *used, 
 {
 	enum cost best = COST_USED;
 
-	for (unsigned i = 0; i < TPMCOUNTER_INDEXES; i++) {
+	for (unsigned i = 0; i < NVCOUNTER_INDEXES; i++) {
 		struct found found;
 
 		if (used->used[i])
 			continue;
-		if (!index_look(tpm, TPMCOUNTER_INDEX[i], &found, error))
+		if (!index_look(tpm, NVCOUNTER_INDEX[i], &found, error))
 			return FALSE;
 		if (cost_of(&found) < best) {
 			best = cost_of(&found);
-			*ret_index = TPMCOUNTER_INDEX[i];
+			*ret_index = NVCOUNTER_INDEX[i];
 		}
 		found_close(tpm, &found);
 	}
@@ -299,8 +297,8 @@ static gboolean index_clean(struct tpm *tpm, uint32_t index, GError **error)
 
 gboolean tpmcounter_clean(struct tpm *tpm, const struct tpmcounter_used *used, GError **error)
 {
-	for (unsigned i = 0; i < TPMCOUNTER_INDEXES; i++)
-		if (!used->used[i] && !index_clean(tpm, TPMCOUNTER_INDEX[i], error))
+	for (unsigned i = 0; i < NVCOUNTER_INDEXES; i++)
+		if (!used->used[i] && !index_clean(tpm, NVCOUNTER_INDEX[i], error))
 			return FALSE;
 	return TRUE;
 }

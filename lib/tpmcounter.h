@@ -8,12 +8,8 @@
 #include <glib.h>
 #include <stdint.h>
 
+#include "nvcounter.h"
 #include "tpmseal.h"
-
-enum { TPMCOUNTER_INDEXES = 2 }; /* while a fleet goes from one key to the next, both are there */
-
-/* Where counters are, of the indexes that owners may use. */
-extern const uint32_t TPMCOUNTER_INDEX[TPMCOUNTER_INDEXES];
 
 struct tpmcounter {
 	uint32_t index;   /* 0: there is none for the key */
@@ -26,9 +22,10 @@ struct tpmcounter {
 gboolean tpmcounter_find(struct tpm *tpm, const struct signkey_public *key,
 			 struct tpmcounter *ret_counter, GError **error);
 
-/* Which of those must stay, since something is sealed to them. */
+/* Which of the NVCOUNTER_INDEXES must stay, since something is sealed to them: while a fleet goes
+ * from one key to the next, both may be there. */
 struct tpmcounter_used {
-	gboolean used[TPMCOUNTER_INDEXES];
+	gboolean used[NVCOUNTER_INDEXES];
 };
 void tpmcounter_use(struct tpmcounter_used *used, uint32_t index);
 

@@ -13,5 +13,6 @@ struct decision {
 	fault fault; /* met at this boot, before this slot was started */
 	bool is_stored;
 	uint64_t floor;
+	uint64_t counter_limit; /* 0: the TPM has no counter */
 	uint64_t security_version;
 };

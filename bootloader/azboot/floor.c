@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "floor.h"
 
-#include <stdbool.h>
-
 #include "bytes.h"
 #include "firmware.h"
 #include "parts.h"
@@ -51,7 +49,7 @@ uint64_t floor_after(const struct slot_table *table, unsigned index, uint64_t ve
 	return wanted > floor ? wanted : floor;
 }
 
-static bool secure_boot_is_on(void)
+bool floor_is_vouched(void)
 {
 	uint8_t value = 0;
 	uint64_t size_bytes = sizeof value;
@@ -67,7 +65,7 @@ void floor_write(uint64_t floor)
 	const struct efi_guid vendor = variable_vendor();
 	uint8_t bytes[FLOOR_SIZE];
 
-	if (!secure_boot_is_on())
+	if (!floor_is_vouched())
 		return;
 	bytes_store_u64(bytes, floor);
 	/* One with other attributes (the running system's) must go before ours can come. If

@@ -8,6 +8,7 @@
  * does not let the system put it in the place of the real one; and to obey it would let the system
  * lock its owner out. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "slot.h"
@@ -25,5 +26,8 @@ uint64_t floor_read(void);
 uint64_t floor_after(const struct slot_table *table, unsigned index, uint64_t verified,
 		     uint64_t floor);
 
-/* Stores a raised floor. Only with Secure Boot on: without it nobody vouched for `floor`. */
+/* Whether Secure Boot is on: without it nobody vouches for what a program says of itself. */
+bool floor_is_vouched(void);
+
+/* Stores a raised floor, if it is vouched for. */
 void floor_write(uint64_t floor);

@@ -5,6 +5,7 @@
  * power cut or a hang at any point harmless: a try is spent and on the medium before it is used. */
 #include "check.h"
 #include "clock.h"
+#include "counter.h"
 #include "decision.h"
 #include "disk.h"
 #include "firmware.h"
@@ -27,7 +28,9 @@ struct boot {
 	struct slot_table table;
 	fault fault; /* the last one met at this boot */
 	bool is_stored;
-	uint64_t floor;
+	uint64_t floor_stored;
+	uint64_t floor; /* in force: what is stored, or what the TPM's counter says */
+	struct counter counter;
 };
 
 efi_status efi_main(efi_handle self, struct efi_system_table *table);
@@ -97,6 +100,7 @@ static void boot_hand_over(struct boot *boot, const struct slot_choice *choice,
 		.fault = boot->fault,
 		.is_stored = boot->is_stored,
 		.floor = boot->floor,
+		.counter_limit = boot->counter.memory.limit,
 		.security_version = image->security_version,
 	};
 
@@ -108,10 +112,21 @@ static void boot_raise_floor(struct boot *boot, unsigned index, uint64_t verifie
 {
 	const uint64_t floor = floor_after(&boot->table, index, verified, boot->floor);
 
-	if (floor == boot->floor)
-		return;
-	floor_write(floor);
-	boot->floor = floor_read();
+	if (floor != boot->floor_stored) {
+		floor_write(floor);
+		boot->floor_stored = floor_read();
+	}
+	if (boot->floor_stored > boot->floor)
+		boot->floor = boot->floor_stored;
+	counter_remember(&boot->counter, boot->floor);
+}
+
+static void boot_read_floor(struct boot *boot)
+{
+	boot->floor_stored = floor_read();
+	boot->counter = counter_read();
+	boot->floor = nvcounter_floor(&boot->counter.memory, &boot->counter.now,
+				      boot->floor_stored);
 }
 
 /* Comes back only with the reason why the slot did not start. */
@@ -190,7 +205,7 @@ efi_status efi_main(efi_handle self, struct efi_system_table *table)
 	if (boot.fault != FAULT_OK)
 		return boot_give_up(&boot);
 	tell_loader(&boot.disk, start_us);
-	boot.floor = floor_read();
+	boot_read_floor(&boot);
 	boot_load(&boot);
 	boot_ask(&boot);
 	boot_try_slots(&boot);

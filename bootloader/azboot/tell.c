@@ -14,11 +14,17 @@ static const char *const REASON_TEXT[SLOT_REASON_COUNT] = {
 	"none", "once", "trial", "preferred", "fallback", "last-resort"
 };
 
-/* A variable that cannot be set is one that the system will miss: no reason not to start it. */
+/* A variable that cannot be set is one that the system will miss: no reason not to start it. But a
+ * lasting one of that name, which the system may have made, must not speak for azboot. */
 static void variable_set(const struct efi_guid *vendor, const uint16_t *name, const void *data,
 			 uint64_t size_bytes)
 {
-	(void)firmware->runtime->set_variable(name, vendor, VOLATILE, size_bytes, data);
+	const struct efi_runtime_services *runtime = firmware->runtime;
+
+	if (!efi_failed(runtime->set_variable(name, vendor, VOLATILE, size_bytes, data)))
+		return;
+	(void)runtime->set_variable(name, vendor, 0, 0, NULL);
+	(void)runtime->set_variable(name, vendor, VOLATILE, size_bytes, data);
 }
 
 static void variable_set_text(const struct efi_guid *vendor, const uint16_t *name, const char *text)
@@ -83,6 +89,7 @@ void tell_decision(const struct decision *decision, const struct clock *clock)
 	const uint8_t stored = decision->is_stored;
 	uint8_t met[4];
 	uint8_t floor[8];
+	uint8_t limit[8];
 
 	bytes_store_u32(met, decision->fault);
 	bytes_store_u64(floor, decision->floor);
@@ -90,6 +97,10 @@ void tell_decision(const struct decision *decision, const struct clock *clock)
 	variable_set_text(&vendor, u"AzbootReason", REASON_TEXT[decision->reason]);
 	variable_set(&vendor, u"AzbootFault", met, sizeof met);
 	variable_set(&vendor, u"AzbootFloorInForce", floor, sizeof floor);
+	/* Without a counter it is deleted, which zero bytes do. */
+	bytes_store_u64(limit, decision->counter_limit);
+	variable_set(&vendor, u"AzbootCounterLimit", limit,
+		     decision->counter_limit != 0 ? sizeof limit : 0);
 	variable_set(&vendor, u"AzbootStored", &stored, sizeof stored);
 	variable_set_text(&EFI_LOADER_GUID, u"LoaderEntrySelected",
 			  decision->slot == SLOT_A ? "azupdate-a" : "azupdate-b");

@@ -52,5 +52,6 @@ static const uint8_t PARTS_VENDOR_BYTES[PARTS_GUID_SIZE] = { 0x1d, 0x2c, 0x59, 0
  *   AzbootReason  UTF-16 once, trial, preferred, fallback, last-resort
  *   AzbootFault   u32, what azboot met at this boot, 0 nothing
  *   AzbootStored  u8, 1 if the record was stored before the hand-over
- * The non-volatile one is reachable from boot services only:
- *   AzbootFloor   u64, lowest security version that may boot */
+ * The non-volatile ones are reachable from boot services only:
+ *   AzbootFloor   u64, lowest security version that may boot
+ *   AzbootCounter what azboot remembers of the TPM's counter (nvcounter.h) */

@@ -104,12 +104,13 @@ class Rig:
         store.save(path)
         return path
 
-    def machine(self, disk, vars_path=None, **options):
+    def machine(self, disk, vars_path=None, tpm_state=None, **options):
+        """With a copy of the TPM's state, the rig's if none is named."""
         workdir = self.path(f"vm{self.count}")
         shutil.rmtree(workdir, ignore_errors=True)
         os.makedirs(workdir)
         tpm = os.path.join(workdir, "tpm")
-        shutil.copytree(self.tpm, tpm)
+        shutil.copytree(tpm_state or self.tpm, tpm)
         return machine.Machine(disk.path, vars_path or self.new_vars(), tpm, workdir,
                                memory_mib=256, **options)
 

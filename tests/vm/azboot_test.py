@@ -20,6 +20,7 @@ import tap
 import vars as variables
 from azboot_rig import HASH, Rig, good, record, reports, trying
 from bootrecord import COPY_SIZE, Header, Record, Slot, crc32c
+from tpmcounter import Counter
 
 SHUTDOWN, RESET, RETURN = "PAYLOAD_END=shutdown", "PAYLOAD_END=reset", "PAYLOAD_END=return"
 NONE = 255
@@ -418,6 +419,85 @@ def floor_waits_for_the_commit(rig):
     disk = rig.disk(record(trying(security_version=3), good(security_version=3), floor_request=3),
                     [uki, uki])
     same("AzbootFloor", only(rig.boot(disk)).raw("AzbootFloor"), None)
+
+
+def tpm_of_its_own(rig):
+    """The state of another TPM, in a folder."""
+    folder = rig.path(f"tpm{rig.count}")
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(rig.tpm, folder)
+    return folder
+
+
+def raising(rig, floor, request):
+    """Two good slots of security version 3 and 4, and a floor, with the commit's request for another."""
+    disk = rig.disk(record(good(priority=2, security_version=4), good(security_version=3),
+                           floor_request=request),
+                    [rig.uki(SHUTDOWN, version(4)), rig.uki(SHUTDOWN, version(3))])
+    return disk, with_floor(rig, floor, variables.NV | variables.BS)
+
+
+@case
+def counter_is_told_and_remembered(rig):
+    disk, store = raising(rig, 2, 2)
+    tpm = tpm_of_its_own(rig)
+    with Counter(tpm) as counter:
+        counter.make()
+        value = counter.move()
+    report = only(rig.boot(disk, store, tpm_state=tpm))
+    same("limit", report.number("AzbootCounterLimit"), value + 1)
+    same("floor", report.number("AzbootFloorInForce"), 2)
+    attributes, memory = report.raw("AzbootCounter")
+    same("attributes", attributes, variables.NV | variables.BS)
+    same("memory", (memory[:8], memory[40:]),
+         (struct.pack("<II", 1, 0x180415b), struct.pack("<QQ", 2, value + 1)))
+    # That the counter follows is no rise; one more step than azboot allowed is one.
+    for steps, floor in ((1, 2), (1, 3)):
+        with Counter(tpm) as counter:
+            value = counter.move(steps)
+        report = only(rig.boot(disk, store, tpm_state=tpm))
+        same("floor", report.number("AzbootFloorInForce"), floor)
+    same("AzbootFloor", report.number("AzbootFloor"), 3)
+    same("limit", report.number("AzbootCounterLimit"), value + 1)
+
+
+@case
+def counter_outlives_variables_of_before(rig):
+    """The floor rose twice; then the flash is put back. The slot below the floor is refused."""
+    disk, store = raising(rig, 2, 2)
+    tpm = tpm_of_its_own(rig)
+    with Counter(tpm) as counter:
+        counter.make()
+        counter.move()
+    only(rig.boot(disk, store, tpm_state=tpm))
+    with Counter(tpm) as counter:
+        counter.move(3)
+    disk.put_record(record(good(security_version=4), good(priority=2, security_version=3), sequence=20))
+    report = only(rig.boot(disk, store, tpm_state=tpm))
+    told(report, "a", "fallback", FLOOR)
+    same("floor", report.number("AzbootFloorInForce"), 4)
+
+
+@case
+def what_is_no_counter_says_nothing(rig):
+    """An ordinary index; and one that was never moved. Nor does what the running system wrote."""
+    for attributes in ("ownerwrite|policywrite|authread|ownerread|no_da",
+                       "nt=bits|policywrite|authread|ownerread|no_da", None):
+        disk, _ = raising(rig, 2, 2)
+        lasting = variables.NV | variables.BS | variables.RT
+        store = rig.new_vars(
+            ("AzbootFloor", variables.AZUPDATE, variables.NV | variables.BS, struct.pack("<Q", 2)),
+            ("AzbootFloorInForce", variables.AZUPDATE, lasting, struct.pack("<Q", 0)),
+            ("AzbootCounterLimit", variables.AZUPDATE, lasting, struct.pack("<Q", 1)),
+            ("AzbootCounter", variables.AZUPDATE, lasting,
+             struct.pack("<II32xQQ", 1, 0x180415b, 99, 0)))
+        tpm = tpm_of_its_own(rig)
+        with Counter(tpm) as counter:
+            counter.make(**({"attributes": attributes} if attributes else {}))
+        report = only(rig.boot(disk, store, tpm_state=tpm))
+        told(report, "a", "preferred")
+        same("floor", report.raw("AzbootFloorInForce"), (variables.BS | variables.RT, struct.pack("<Q", 2)))
+        same("limit", report.raw("AzbootCounterLimit"), None)
 
 
 def attached(disk):

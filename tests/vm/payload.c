@@ -89,7 +89,8 @@ static void say_variables(void)
 {
 	static const uint16_t *const OURS[] = { u"AzbootSlot",  u"AzbootReason",
 						u"AzbootFault", u"AzbootStored",
-						u"AzbootFloor", u"AzbootFloorInForce" };
+						u"AzbootFloor", u"AzbootFloorInForce",
+						u"AzbootCounter", u"AzbootCounterLimit" };
 	static const uint16_t *const LOADER[] = { u"LoaderInfo",          u"LoaderFeatures",
 						  u"LoaderEntrySelected", u"LoaderDevicePartUUID",
 						  u"LoaderTimeInitUSec",  u"LoaderTimeExecUSec",
