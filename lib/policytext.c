@@ -73,8 +73,8 @@ static const struct text REASONS[POLICY_REASON_COUNT] = {
 	[POLICY_REASON_LOCK] = { "lock", "the fleet's lock was refused[: {text}]" },
 	[POLICY_REASON_USERS] = { "users", "logged-in users were warned of the reboot: {have}" },
 	[POLICY_REASON_LOCK_IDLE] = { "lock-idle", "the fleet's lock is held without need" },
-	[POLICY_REASON_NEXT_CHECK] = { "next-check", "then the repository is looked at[, as "
-						     "{have_time}]" },
+	[POLICY_REASON_NEXT_CHECK] = { "next-check",
+				       "the repository is looked at[, last on {have_time}]" },
 };
 
 static const struct text ACTIONS[POLICY_ACTION_COUNT] = {
@@ -194,7 +194,7 @@ static char *ends_print(const struct policy_reason *reason, const struct zone *z
 	if (reason->until_s == POLICY_UNTIL_CHANGE)
 		return g_strdup("until that changes");
 	time = time_print(reason->until_s, zone);
-	return g_strconcat("until ", time, NULL);
+	return g_strconcat(reason->id == POLICY_REASON_NEXT_CHECK ? "on " : "until ", time, NULL);
 }
 
 static void line_append(GString *text, const struct policy_reason *reason, const struct zone *zone)

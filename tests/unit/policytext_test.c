@@ -110,7 +110,7 @@ static void test_print(void)
 {
 	static const struct zone_span SPAN = { 0, 3600 };
 	const struct zone zone = { 1, (struct zone_span *)&SPAN };
-	struct policy_decision decision = { .next_s = NOW + 600, .n_reasons = 3 };
+	struct policy_decision decision = { .next_s = NOW + 600, .n_reasons = 4 };
 	g_autofree char *text = NULL;
 
 	decision.reasons[0] = (struct policy_reason){ .id = POLICY_REASON_AVAILABLE,
@@ -122,6 +122,9 @@ static void test_print(void)
 	decision.reasons[2] = (struct policy_reason){ .id = POLICY_REASON_WINDOW,
 						      .blocks = true,
 						      .until_s = NOW + 7200 };
+	decision.reasons[3] = (struct policy_reason){ .id = POLICY_REASON_NEXT_CHECK,
+						      .have = NOW - 60,
+						      .until_s = NOW + 600 };
 	text = policytext_print(&decision, NOW, &zone);
 	expect(strcmp(text,
 		      "Fri 2027-01-15 09:00: nothing is to be done now; the next look is Fri "
@@ -129,7 +132,9 @@ static void test_print(void)
 		      "  until somebody acts         updates are held by ann\n"
 		      "  until Fri 2027-01-15 11:00  staging waits for this machine's place in a "
 		      "window\n"
-		      "                              4.0.3 is available\n") == 0);
+		      "                              4.0.3 is available\n"
+		      "  on Fri 2027-01-15 09:10     the repository is looked at, last on Fri "
+		      "2027-01-15 08:59\n") == 0);
 	if (tap_failed)
 		printf("# %s\n", text);
 }
