@@ -174,6 +174,7 @@ static gboolean id_check(const char *id, const json_t *value, GError **error)
 	g_autoptr(GBytes) canonical = canonjson(value, error);
 	uint8_t hash[CRYPTO_HASH_SIZE];
 	g_autofree char *hex = NULL;
+	g_autofree char *shown = NULL;
 	const void *bytes;
 	gsize size_bytes;
 
@@ -182,8 +183,11 @@ static gboolean id_check(const char *id, const json_t *value, GError **error)
 	bytes = g_bytes_get_data(canonical, &size_bytes);
 	crypto_digest("SHA256", bytes, size_bytes, NULL, 0, hash);
 	hex = crypto_hex(hash, sizeof hash);
-	return strcmp(hex, id) == 0 ||
-	       failure_set(error, FAULT_TUF_KEY_ID, "a key stands under %.80s, but is %s", id, hex);
+	if (strcmp(hex, id) == 0)
+		return TRUE;
+	shown = g_strescape(id, NULL);
+	return failure_set(error, FAULT_TUF_KEY_ID, "a key stands under %.80s, but is %s", shown,
+			   hex);
 }
 
 struct tufkey *tufkey_decode(const char *id, const json_t *value, GError **error)

@@ -5,12 +5,12 @@
 
 #include "failure.h"
 
-static gboolean has_control(const char *text)
+gboolean tufpath_is_printable(const char *text)
 {
 	for (; *text != '\0'; text++)
 		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			return TRUE;
-	return FALSE;
+			return FALSE;
+	return TRUE;
 }
 
 static gboolean part_is_good(const char *part, size_t size_bytes)
@@ -38,7 +38,7 @@ gboolean tufpath_target_check(const char *name, GError **error)
 	g_autofree char *shown = NULL;
 
 	if (strlen(name) <= TUFPATH_TARGET_MAX && g_utf8_validate(name, -1, NULL) &&
-	    strchr(name, '\\') == NULL && !has_control(name) && parts_are_good(name))
+	    strchr(name, '\\') == NULL && tufpath_is_printable(name) && parts_are_good(name))
 		return TRUE;
 	shown = tufpath_encode(name);
 	return failure_set(error, FAULT_TUF_PATH, "\"%.100s\" is no name for a file", shown);
@@ -47,7 +47,8 @@ gboolean tufpath_target_check(const char *name, GError **error)
 gboolean tufpath_role_check(const char *name, GError **error)
 {
 	static const char *const TAKEN[] = { "root", "timestamp", "snapshot", "targets" };
-	gboolean good = name[0] != '\0' && strlen(name) <= TUFPATH_ROLE_MAX;
+	gboolean good = name[0] != '\0' && strlen(name) <= TUFPATH_ROLE_MAX &&
+			tufpath_is_printable(name);
 	g_autofree char *shown = NULL;
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(TAKEN); i++)

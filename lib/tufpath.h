@@ -13,9 +13,12 @@ enum {
 /* Parts between slashes, none of them empty, `.` or `..`; no backslash, no control character, valid
  * UTF-8. FAULT_TUF_PATH. */
 gboolean tufpath_target_check(const char *name, GError **error);
-/* A delegated role may have any name that is not one of the four of a repository itself; it is
- * encoded wherever it becomes part of a file's name. FAULT_TUF_PATH. */
+/* A delegated role may have any name without control characters that is not one of the four of a
+ * repository itself; it is encoded wherever it becomes part of a file's name. FAULT_TUF_PATH. */
 gboolean tufpath_role_check(const char *name, GError **error);
+
+/* No control characters: fit for a message on a terminal. */
+gboolean tufpath_is_printable(const char *text);
 
 /* All bytes but letters, digits and `-._~` as %XX: one part of a path. The caller frees. */
 char *tufpath_encode(const char *text);

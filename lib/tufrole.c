@@ -141,6 +141,14 @@ static GBytes *hex_decode(const char *text)
 	return g_bytes_new(bytes, size_bytes);
 }
 
+static gboolean signature_twice(const struct tufreader *reader, const char *id)
+{
+	g_autofree char *shown = g_strescape(id, NULL);
+
+	return failure_set(reader->error, FAULT_TUF_SIGNATURE_TWICE,
+			   "%s: two signatures by key %.16s", reader->role, shown);
+}
+
 static gboolean signature_take(struct tufrole *role, const struct tufreader *reader, json_t *value)
 {
 	const char *id = tufreader_text(reader, value, "keyid", ID_MAX);
@@ -155,8 +163,7 @@ static gboolean signature_take(struct tufrole *role, const struct tufreader *rea
 		const struct signature *other = role->signatures->pdata[i];
 
 		if (strcmp(other->id, id) == 0)
-			return failure_set(reader->error, FAULT_TUF_SIGNATURE_TWICE,
-					   "%s: two signatures by key %.16s", role->name, id);
+			return signature_twice(reader, id);
 	}
 	signature = g_new0(struct signature, 1);
 	signature->id = g_strdup(id);
@@ -220,6 +227,15 @@ gboolean tufrole_verify(const struct tufrole *role, const struct tufgrant *grant
 
 /* --- the envelope --- */
 
+/* Nothing of it is signed for yet: it must not reach a terminal as it is. */
+static gboolean text_fail(const struct tufreader *reader, fault why, const char *what,
+			  const char *text)
+{
+	g_autofree char *shown = g_strescape(text, NULL);
+
+	return failure_set(reader->error, why, "%s: %s \"%s\"", reader->role, what, shown);
+}
+
 static gboolean type_check(const struct tufrole *role, const struct tufreader *reader, json_t *body)
 {
 	static const char *const NAMES[] = { "root", "timestamp", "snapshot", "targets" };
@@ -229,16 +245,14 @@ static gboolean type_check(const struct tufrole *role, const struct tufreader *r
 	if (type == NULL)
 		return FALSE;
 	if (strcmp(type, NAMES[role->kind]) != 0)
-		return failure_set(reader->error, FAULT_TUF_TYPE, "%s: its type is \"%s\"",
-				   role->name, type);
+		return text_fail(reader, FAULT_TUF_TYPE, "its type is", type);
 	spec = tufreader_text(reader, body, "spec_version", WORD_MAX);
 	if (spec == NULL)
 		return FALSE;
 	if (spec[0] == '1' && spec[1] == '.' && g_ascii_isdigit(spec[2]) &&
 	    strspn(spec, "0123456789.") == strlen(spec))
 		return TRUE;
-	return failure_set(reader->error, FAULT_TUF_SPEC, "%s: its spec_version is \"%s\"",
-			   role->name, spec);
+	return text_fail(reader, FAULT_TUF_SPEC, "its spec_version is", spec);
 }
 
 static gboolean common_take(struct tufrole *role, const struct tufreader *reader, json_t *body)
@@ -279,7 +293,7 @@ static json_t *document_parse(const struct tufreader *reader, GBytes *bytes)
 	json_t *document = json_object_parse(text, size_bytes, &why);
 
 	if (document == NULL)
-		failure_set(reader->error, FAULT_TUF_JSON, "%s: %s", reader->role, why);
+		text_fail(reader, FAULT_TUF_JSON, "no strict JSON:", why);
 	return document;
 }
 

@@ -164,9 +164,11 @@ static gboolean meta_add(struct tufrole *role, const struct tufreader *reader, c
 	struct tuffile *file = g_new0(struct tuffile, 1);
 	const size_t size_bytes = strlen(name);
 
-	if (size_bytes <= strlen(SUFFIX) || !g_str_has_suffix(name, SUFFIX)) {
+	if (size_bytes <= strlen(SUFFIX) || !g_str_has_suffix(name, SUFFIX) ||
+	    !tufpath_is_printable(name)) {
 		g_free(file);
-		return tufreader_fail(reader, "meta", "has a name that does not end in .json");
+		return tufreader_fail(reader, "meta",
+				      "has a name that is not printable or does not end in .json");
 	}
 	g_hash_table_insert(role->meta, g_strndup(name, size_bytes - strlen(SUFFIX)), file);
 	if (!file_take(reader, value, FALSE, file) ||

@@ -38,7 +38,8 @@ static void test_targets(void)
 
 static void test_roles(void)
 {
-	static const char *const BAD[] = { "", "root", "timestamp", "snapshot", "targets" };
+	static const char *const BAD[] = { "",        "root",    "timestamp", "snapshot",
+					   "targets", "a\x1b[m", "a\n" };
 	g_autofree char *longer = g_strnfill(TUFPATH_ROLE_MAX + 1, 'a');
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(BAD); i++) {

@@ -250,6 +250,27 @@ static void test_json(void)
 	expect(decode_text(TUFROLE_ROOT, whole) == FAULT_CANON_DEPTH);
 }
 
+/* What a stranger wrote into a file must not move a terminal's cursor. */
+static void test_messages(void)
+{
+	static const char *const TEXTS[] = {
+		"\x1b[2J",
+		"{\"signed\":\x1b[2J}",
+		"{\"signed\":{\"_type\":\"\\u001b[2J\"},\"signatures\":[]}",
+		"{\"signed\":{},\"signatures\":[{\"keyid\":\"\\u001b\",\"sig\":\"\"},"
+		"{\"keyid\":\"\\u001b\",\"sig\":\"\"}]}",
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(TEXTS); i++) {
+		g_autoptr(GBytes) bytes = g_bytes_new(TEXTS[i], strlen(TEXTS[i]));
+		g_autoptr(GError) error = NULL;
+		g_autoptr(Tufrole) role = tufrole_decode(TUFROLE_ROOT, "role", bytes, &error);
+
+		expect(role == NULL && error != NULL);
+		expect(error != NULL && strchr(error->message, '\x1b') == NULL);
+	}
+}
+
 static void test_time(void)
 {
 	static const char *const BAD[] = {
@@ -423,6 +444,7 @@ static const struct tap_case CASES[] = {
 	{ "thresholds", test_thresholds },
 	{ "fields of each role", test_parts },
 	{ "what is no strict JSON", test_json },
+	{ "what messages show", test_messages },
 	{ "times", test_time },
 	{ "signatures are counted", test_threshold },
 	{ "one key under two names", test_twin },
