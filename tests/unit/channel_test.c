@@ -199,6 +199,17 @@ static void test_limits(void)
 	expect(channel_decode((const uint8_t *)large, CHANNEL_SIZE_MAX + 1, &error) == NULL);
 	expect(failure_code(error) == FAULT_CHANNEL_SIZE);
 	for (unsigned more = 0; more < 2; more++) {
+		g_autofree char *reason = g_strnfill(CHANNEL_TEXT_MAX + more, 'x');
+		g_autoptr(Channel) channel = NULL;
+
+		g_string_printf(text,
+				HEAD ", \"releases\": [], \"revoked\": [{\"version\": \"1\", "
+				     "\"reason\": \"%s\"}]}",
+				reason);
+		channel = decode(text->str, NULL);
+		expect((channel != NULL) == (more == 0));
+	}
+	for (unsigned more = 0; more < 2; more++) {
 		g_autoptr(Channel) channel = NULL;
 
 		g_string_assign(text, HEAD ", \"releases\": [");

@@ -114,6 +114,19 @@ static void test_damage(void)
 	}
 }
 
+static void test_large(void)
+{
+	g_autofree char *text = g_strnfill(1024 * 1024, ' ');
+	g_autofree char *large = g_strconcat("{\"check_failures\": 0}", text, NULL);
+	char *folder = tempdir_new();
+	g_autoptr(GError) error = NULL;
+
+	expect(tempdir_write(folder, "policy.json", large, 0644));
+	expect(policystate_load(folder, &error) == NULL);
+	expect(failure_code(error) == FAULT_POLICYSTATE);
+	tempdir_free(folder);
+}
+
 static void test_holds(void)
 {
 	g_autoptr(Policystate) state = policystate_new();
@@ -132,6 +145,9 @@ static void test_holds(void)
 	expect(policystate_unhold(state, "n5") == 1 && policystate_unhold(state, "n5") == 0);
 	expect(policystate_hold(state, G_MAXINT64 - 3, NULL, NULL, NULL));
 	expect(policystate_hold(state, POLICY_TIME_MAX_S + 1, NULL, NULL, NULL));
+	/* A time that no file could hold is no time at all. */
+	expect(g_array_index(state->holds, struct policy_hold, POLICYSTATE_HOLDS_MAX - 1).until_s ==
+	       POLICY_UNTIL_ACT);
 	expect(state->holds->len == POLICYSTATE_HOLDS_MAX);
 	policystate_tidy(state, NOW + 6);
 	/* n0 to n6 are over, but n3 was set anew, and n5 is gone. */
@@ -201,6 +217,7 @@ static const struct tap_case CASES[] = {
 	{ "what is saved is loaded", test_file },
 	{ "a folder that cannot be written", test_unwritable },
 	{ "damage is no factory state", test_damage },
+	{ "a file that is too large", test_large },
 	{ "holds", test_holds },
 	{ "limits", test_limits },
 	{ "known time", test_clock },

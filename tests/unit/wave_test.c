@@ -78,6 +78,10 @@ static void test_edges(void)
 	expect(!wave_turn(&rollout, UINT64_MAX, &turn_s));
 	expect(!wave_turn(&rollout, UINT64_MAX / 5 + 1000000000000000, &turn_s));
 	expect(wave_turn(&rollout, UINT64_MAX / 5 - 1000000000000000, &turn_s));
+	/* Half of the fleet is the machines below the middle, without the one in it. */
+	rollout.waves[1].permille = 500;
+	expect(wave_turn(&rollout, (UINT64_C(1) << 63) - 1, &turn_s));
+	expect(!wave_turn(&rollout, UINT64_C(1) << 63, &turn_s));
 	/* A first wave that the second one follows soon. */
 	rollout.waves[1].after_s = 60;
 	expect(wave_turn(&rollout, UINT64_MAX / 100 - 100000000000000, &turn_s));
