@@ -21,25 +21,6 @@ struct bus_call {
 	const char *reply;   /* its type */
 };
 
-/* The answers of a bus on which it is not, or on which systemd may not start it. */
-static gboolean is_absence(const GError *cause)
-{
-	static const char *const NAMES[] = {
-		"org.freedesktop.systemd1.NoSuchUnit",
-		"org.freedesktop.systemd1.UnitMasked",
-	};
-	g_autofree char *name = NULL;
-
-	if (g_error_matches(cause, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN) ||
-	    g_error_matches(cause, G_DBUS_ERROR, G_DBUS_ERROR_NAME_HAS_NO_OWNER))
-		return TRUE;
-	name = g_dbus_error_get_remote_error(cause);
-	for (size_t i = 0; i < G_N_ELEMENTS(NAMES); i++)
-		if (g_strcmp0(name, NAMES[i]) == 0)
-			return TRUE;
-	return FALSE;
-}
-
 static GVariant *bus_ask(GDBusConnection *bus, const struct bus_call *call,
 			 GCancellable *cancellable, GError **error)
 {
@@ -47,6 +28,21 @@ static GVariant *bus_ask(GDBusConnection *bus, const struct bus_call *call,
 					   call->arguments, G_VARIANT_TYPE(call->reply),
 					   G_DBUS_CALL_FLAGS_NONE, CALL_TIME_MS, cancellable,
 					   error);
+}
+
+/* Whether it runs. One that does not has no inhibitors, no sessions and no plans, for whatever
+ * reason it could not be started: it is not installed, masked, or its unit is broken. */
+static gboolean is_running(GDBusConnection *bus)
+{
+	g_autoptr(GVariant) reply = g_dbus_connection_call_sync(
+		bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+		"NameHasOwner", g_variant_new("(s)", NAME), G_VARIANT_TYPE("(b)"),
+		G_DBUS_CALL_FLAGS_NONE, CALL_TIME_MS, NULL, NULL);
+	gboolean owned = TRUE; /* where even that cannot be known */
+
+	if (reply != NULL)
+		g_variant_get(reply, "(b)", &owned);
+	return owned;
 }
 
 static gboolean cause_tell(GError *cause, const char *method, GError **error)
@@ -64,7 +60,7 @@ static gboolean logind_call(GDBusConnection *bus, const struct bus_call *call,
 	g_autoptr(GError) cause = NULL;
 	GVariant *reply = bus_ask(bus, call, cancellable, &cause);
 
-	if (reply == NULL && !is_absence(cause))
+	if (reply == NULL && (g_cancellable_is_cancelled(cancellable) || is_running(bus)))
 		return cause_tell(cause, call->method, error);
 	*ret_reply = reply;
 	return TRUE;
@@ -231,7 +227,7 @@ gboolean logind_reboot(GDBusConnection *bus, gboolean *ret_told, GError **error)
 	g_autoptr(GVariant) reply = bus_ask(bus, &call, NULL, &cause);
 
 	*ret_told = reply != NULL;
-	if (reply != NULL || is_absence(cause))
+	if (reply != NULL || !is_running(bus))
 		return TRUE;
 	g_dbus_error_strip_remote_error(cause);
 	return failure_set(error, FAULT_REBOOT, "logind does not reboot: %s", cause->message);

@@ -317,6 +317,25 @@ def test_omaha():
         expect_equal(omaha_events(server)[-1], (3, 0))
 
 
+def test_reports():
+    """Events reach their server, and metrics stand in a file. (report_test.py has servers that are away.)"""
+    told = []
+
+    def take(request):
+        told.extend((event["kind"], event["version"]) for event in json.loads(request.text)["events"])
+        request.reply()
+
+    with Following() as machine, Server(take) as server:
+        machine.configure_again(more=f"[report]\nurl={server.url}/events\nprometheus=@/metrics.prom\n")
+        machine.automatic()
+        expect_equal(told, [("staged", "2.0"), ("activated", "2.0")])
+        metrics = (machine.folder / "metrics.prom").read_text()
+        expect('azupdate_events_total{kind="activated"} 1' in metrics, metrics)
+        expect('version="2.0"' in metrics, metrics)
+        machine.commit("b")
+        expect_equal(told[2:], [("committed", "2.0")])
+
+
 def test_offline_bundle():
     with Following(versions=(2,)) as machine:
         carried = machine.export(2, "carried.azb")
