@@ -208,6 +208,7 @@ class Keeper:
 
     KINDS = {"root1": "ed25519", "root2": "ecdsa", "root3": "rsa", "targets": "ecdsa", "channels": "ed25519",
              "snapshot": "ed25519", "timestamp": "ed25519", "spare": "ed25519"}
+    made = {}
 
     def __init__(self, azrepo, folder):
         self.azrepo, self.folder = azrepo, pathlib.Path(folder)
@@ -215,7 +216,12 @@ class Keeper:
         self.keys = self.folder / "keys"
         self.keys.mkdir()
         for name, kind in self.KINDS.items():
-            run(azrepo, "keygen", "--type", kind, self.keys / name)
+            if name not in self.made: # keys take long to make, and may be the same everywhere
+                run(azrepo, "keygen", "--type", kind, self.keys / name)
+                self.made[name] = [(self.keys / file).read_bytes() for file in (name, f"{name}.pub")]
+                continue
+            for file, content in zip((name, f"{name}.pub"), self.made[name]):
+                (self.keys / file).write_bytes(content)
 
     def key(self, name):
         return self.keys / name
