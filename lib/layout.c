@@ -165,7 +165,7 @@ static gboolean begin_is_zeros(int fd, gboolean *ret_zeros, const char *path, GE
 gboolean layout_is_blank(const char *path, gboolean *ret_blank, GError **error)
 {
 	g_autoptr(BlkidProbe) probe = blkid_new_probe_from_filename(path);
-	gboolean zeros;
+	gboolean zeros = FALSE;
 
 	if (probe == NULL)
 		return failure_set(error, FAULT_DISK_OPEN, "cannot open %s", path);
