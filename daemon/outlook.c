@@ -11,7 +11,7 @@
 
 enum {
 	USEC_PER_S = 1000000,
-	ZONE_BEFORE_S = 8 * 86400, /* a window that is open now began within the last week */
+	ZONE_BEFORE_S = 30 * 86400, /* a window that is open now began before */
 	ZONE_AFTER_S = 400 * 86400,
 	MACHINE_ID_LENGTH = 32,
 };
