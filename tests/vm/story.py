@@ -305,7 +305,6 @@ class Story:
         code, output = self.command(f"install http://{HOST}:{self.port}/3.azb", ok=False)
         self.check(code != 0 and "RELEASE_FAILED_HERE" in output, "version 3 is refused from now on")
         self.command("check")
-        self.command("why")
         said, names = self.why()
         self.check(said["action"] == "nothing" and "failed" in names, "by itself it is not tried again")
         self.command("history")
