@@ -9,6 +9,7 @@
 #include "reboot.h"
 #include "rebootguard.h"
 #include "updatestate.h"
+#include "words.h"
 
 enum { USEC_PER_S = 1000000 };
 
@@ -218,13 +219,23 @@ static enum updatestep stage_do(struct updater *updater, const struct outlook *o
 
 /* --- what is staged --- */
 
+/* Why the release must not boot, as the policy says it. */
+static const char *drop_reason(const struct policy_decision *decision, const char *version)
+{
+	for (unsigned i = 0; i < decision->n_reasons; i++) {
+		const struct policy_reason *reason = &decision->reasons[i];
+
+		if (reason->text != NULL && g_strcmp0(reason->version, version) == 0)
+			return reason->text;
+	}
+	return "below the floor"; /* the one reason that has no text */
+}
+
 static enum updatestep drop_do(struct updater *updater, const struct outlook *outlook,
 			       const struct policy_decision *decision, GError **error)
 {
-	const char *text = decision->n_reasons > 0 && decision->reasons[0].text != NULL
-				   ? decision->reasons[0].text
-				   : "the policy does not want it";
-	g_autofree char *reason = g_strdup_printf("%.*s", REPORT_REASON_MAX / 2, text);
+	g_autofree char *reason = g_strndup(drop_reason(decision, outlook->machine.staged),
+					    WORDS_MAX);
 	struct policystate *state;
 	GError *why = NULL;
 

@@ -60,10 +60,9 @@ static int hold_say(struct cli *cli, const struct hold *hold, gint64 until_s, GE
 {
 	g_autoptr(BusUpdates) updates = client_updates(cli, error);
 	g_autofree char *when = until_s == 0 ? NULL : timearg_show(until_s);
-	g_autofree char *sentence = when == NULL
-					    ? g_strdup("No automatic update until azupdate unhold.")
-					    : g_strdup_printf("No automatic update until %s.",
-							      when);
+	g_autofree char *sentence =
+		when == NULL ? g_strdup("No update out of the repository until azupdate unhold.")
+			     : g_strdup_printf("No update out of the repository until %s.", when);
 	GError *cause = NULL;
 
 	if (updates == NULL)
@@ -144,9 +143,12 @@ static int approve_run(struct cli *cli, int argc, char **argv, GError **error)
 const struct command COMMAND_HOLD = {
 	.name = "hold",
 	.operands = "",
-	.summary = "no automatic update for a while",
-	.description = "Keeps automatic updates from beginning, until azupdate unhold or for a "
-		       "time. What is asked\nfor by hand is done all the same.",
+	.summary = "no update for a while",
+	.description =
+		"Takes no release out of the repository, until azupdate unhold or for a time; also "
+		"not "
+		"by\nazupdate update. A bundle that azupdate install is given is installed all the "
+		"same.",
 	.run = hold_run,
 };
 
@@ -154,7 +156,7 @@ const struct command COMMAND_UNHOLD = {
 	.name = "unhold",
 	.operands = "",
 	.summary = "end what hold began",
-	.description = "Lets automatic updates begin again.",
+	.description = "Lets updates begin again.",
 	.run = unhold_run,
 };
 
