@@ -18,12 +18,12 @@ SESSIONS = {"sessions": {"c1": "greeter|online", "2": "user|active", "3": "user|
 
 
 class World:
-    """A bus, and on it a logind with these settings; None: no logind."""
+    """A bus, and on it a logind with these settings; None: no logind. `more` is for the bus."""
 
-    def __init__(self, settings=None):
+    def __init__(self, settings=None, more=""):
         self.folder = folder()
         self.address = f"unix:path={self.folder}/bus"
-        (self.folder / "bus.conf").write_text(BUS.format(path=self.folder / "bus", more=""))
+        (self.folder / "bus.conf").write_text(BUS.format(path=self.folder / "bus", more=more))
         self.log, self.processes = self.folder / "log", []
         try:
             self.begin(settings)
@@ -131,10 +131,13 @@ def test_no_logind():
         assert good(world.run("reboot", warn=60))["outcome"] == "none"
 
 
-def test_masked():
-    """a logind that is masked is none"""
-    with World({"faults": {"ListInhibitors": "org.freedesktop.systemd1.UnitMasked"}}) as world:
+def test_cannot_start():
+    """a logind that the bus knows and cannot start, as one that is masked, is none"""
+    services = folder()
+    (services / "logind.service").write_text("[D-BUS Service]\nName=org.freedesktop.login1\nExec=/bin/false\n")
+    with World(more=f"<servicedir>{services}</servicedir>") as world:
         good(world.run("inhibitors"))
+        assert good(world.run("reboot", warn=60))["outcome"] == "none"
 
 
 def test_odd_logind():
