@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* Fault texts: the name, sentence and advice of each fault number, generated from
- * schema/faults.tsv. Freestanding, as the boot program shows them when nothing can be booted. */
+ * schema/faults.tsv. Freestanding, as the boot program shows them when nothing can be booted; it
+ * has those that a boot record can hold. */
 
 #include <stdint.h>
 

@@ -69,7 +69,7 @@ static const struct text REASONS[POLICY_REASON_COUNT] = {
 							 "left to people" },
 	[POLICY_REASON_REBOOT_WINDOW] = { "reboot-window", "the reboot waits for this machine's "
 							   "place in a window" },
-	[POLICY_REASON_INHIBITOR] = { "inhibitor", "a shutdown is blocked[ by {text}]" },
+	[POLICY_REASON_INHIBITOR] = { "inhibitor", "no reboot now[: {text}]" },
 	[POLICY_REASON_LOCK] = { "lock", "the fleet's lock was refused[: {text}]" },
 	[POLICY_REASON_USERS] = { "users", "logged-in users were warned of the reboot: {have}" },
 	[POLICY_REASON_LOCK_IDLE] = { "lock-idle", "the fleet's lock is held without need" },

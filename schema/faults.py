@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Turns faults.tsv into C: faults.py TABLE OUT_HEADER OUT_SOURCE."""
+"""Turns faults.tsv into C: faults.py TABLE OUT_HEADER OUT_SOURCE OUT_BOOT_SOURCE. The last one is for
+the boot program, which is to be small."""
 import sys
+
+BOOT_END = 1000     # from here on: repositories and fleets, of which no boot record tells
 
 
 def rows(path):
@@ -29,9 +32,11 @@ with open(sys.argv[2], "w", encoding="utf-8") as out:
     for number, name, sentence, advice in table:
         out.write(f"\tFAULT_{name} = {number}, /* {sentence} */\n")
     out.write("};\n")
-with open(sys.argv[3], "w", encoding="utf-8") as out:
-    out.write('/* Generated from schema/faults.tsv. */\n#include "faulttext.h"\n\n')
-    out.write("const struct faulttext FAULTTEXT_TABLE[] = {\n")
-    for number, name, sentence, advice in table:
-        out.write(f"\t{{ {number}, {quoted(name)}, {quoted(sentence)}, {quoted(advice)} }},\n")
-    out.write("};\nconst unsigned FAULTTEXT_COUNT = sizeof FAULTTEXT_TABLE / sizeof FAULTTEXT_TABLE[0];\n")
+for path, end in ((sys.argv[3], sys.maxsize), (sys.argv[4], BOOT_END)):
+    with open(path, "w", encoding="utf-8") as out:
+        out.write('/* Generated from schema/faults.tsv. */\n#include "faulttext.h"\n\n')
+        out.write("const struct faulttext FAULTTEXT_TABLE[] = {\n")
+        for number, name, sentence, advice in table:
+            if number < end:
+                out.write(f"\t{{ {number}, {quoted(name)}, {quoted(sentence)}, {quoted(advice)} }},\n")
+        out.write("};\nconst unsigned FAULTTEXT_COUNT = sizeof FAULTTEXT_TABLE / sizeof FAULTTEXT_TABLE[0];\n")

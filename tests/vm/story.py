@@ -247,6 +247,19 @@ class Story:
             time.sleep(1)
         return False
 
+    def inhibited(self):
+        """A real logind, which the machine does without else, and a program that must not be interrupted."""
+        self.run("systemd-run --quiet --unit=logind /usr/lib/systemd/systemd-logind")
+        self.run("systemd-run --quiet --unit=backup systemd-inhibit --what=shutdown --who=backup "
+                 "'--why=a backup runs' --mode=block sleep 3600")
+        self.tell("The hold ends. A backup that runs blocks the reboot, as logind knows.")
+        self.command("unhold")
+        self.check(self.wait_why("inhibitor", 120), "version 2 is staged, and waits for the backup")
+        self.command("why")
+        status = self.status()
+        self.check(self.slot(status, "b")["state"] == "staged" and status["next"] == "a",
+                   "until then, a power cut starts version 1")
+
     def update_to_2(self):
         self.tell("Version 2 is published: `azrepo publish` into a folder that a plain web server serves. The "
                   "machine knows the repository's address and first keys, and a timer asks the policy.")
@@ -256,9 +269,10 @@ class Story:
         self.check(self.wait_why("hold"), "the machine has found version 2 by itself, and waits")
         self.command("why")
         self.check(self.slot(self.status(), "b")["state"] == "empty", "nothing is written while it is held")
-        self.tell("Nobody does more than to end that. Blocks that version 1 has are copied, not fetched.")
+        self.inhibited()
+        self.tell("Nobody does more. Blocks that version 1 has were copied, not fetched.")
         seen = self.guest.boots_seen()
-        self.command("unhold")
+        self.run("systemctl stop backup")
         self.guest.wait_ready(3 * BOOT_S, seen)
         self.tell("It has staged and activated version 2 in its window, and rebooted. Version 2 runs, the health "
                   "checks pass, and it is committed.")
