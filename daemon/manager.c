@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "call.h"
 #include "failure.h"
 #include "publish.h"
 #include "source.h"
@@ -28,19 +29,6 @@ static const struct work_option INSTALL_OPTIONS[] = {
 	{ .name = NULL },
 };
 static const struct work_option NO_OPTIONS[] = { { .name = NULL } };
-
-/* Takes over `error`. Always TRUE: the call was answered. */
-static gboolean call_fail(GDBusMethodInvocation *invocation, GError *error)
-{
-	g_dbus_method_invocation_take_error(invocation, error);
-	return TRUE;
-}
-
-static void call_log(GDBusMethodInvocation *invocation, const char *object)
-{
-	g_message("%s %s, asked by %s", g_dbus_method_invocation_get_method_name(invocation),
-		  object, g_dbus_method_invocation_get_sender(invocation));
-}
 
 static gboolean slot_parse(const char *name, unsigned *ret_slot, GError **error)
 {

@@ -5,15 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "call.h"
 #include "failure.h"
 #include "machine_tpm.h"
-
-/* Takes over `error`. Always TRUE: the call was answered. */
-static gboolean call_fail(GDBusMethodInvocation *invocation, GError *error)
-{
-	g_dbus_method_invocation_take_error(invocation, error);
-	return TRUE;
-}
 
 static GVariant *status_pack(const struct machine_tpm_status *status)
 {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "call.h"
 #include "failure.h"
 #include "policy.h"
 #include "updater.h"
@@ -14,19 +15,6 @@ enum { USEC_PER_S = 1000000 };
 
 /* Only root may say it. */
 static const char HOLDER[] = "the administrator";
-
-/* Takes over `error`. Always TRUE: the call was answered. */
-static gboolean call_fail(GDBusMethodInvocation *invocation, GError *error)
-{
-	g_dbus_method_invocation_take_error(invocation, error);
-	return TRUE;
-}
-
-static void call_log(GDBusMethodInvocation *invocation, const char *about)
-{
-	g_message("%s %s, asked by %s", g_dbus_method_invocation_get_method_name(invocation), about,
-		  g_dbus_method_invocation_get_sender(invocation));
-}
 
 static gboolean job_answer(GDBusMethodInvocation *invocation, struct server *server,
 			   const struct updater_ask *ask)
