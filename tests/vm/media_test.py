@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What of media.py needs no machine: that each kind of broken promise is noticed, and where things are
+"""What of media.py and health.py needs no machine: that each kind of broken promise is noticed, and where things are
 on the medium."""
 import dataclasses
 import itertools
@@ -11,18 +11,20 @@ import time
 
 sys.dont_write_bytecode = True
 import machine as vm
+import health
 import media
 import mediaworld
 import tap
 import wdat
+from scenario import Run, Scenario
 
 
 class FakeGuest:
     """A machine that resets once per look, `resets` times, and then says this of itself."""
     slowness = 0.02     # no scenario waits long here
 
-    def __init__(self, running="a", committed=True, resets=1, console=""):
-        self.resets, self.left, self.console = 0, resets, console
+    def __init__(self, running="a", committed=True, resets=1, console="", text=""):
+        self.resets, self.left, self.console, self.text = 0, resets, console, text
         self.answer = json.dumps({"running": running, "committed": committed})
 
     def __enter__(self):
@@ -32,6 +34,8 @@ class FakeGuest:
         pass
 
     def run(self, command, _seconds):
+        if command == "azupdate status":
+            return 0, self.text
         assert command == "azupdate status --json", command
         if self.left > 0:
             self.left -= 1
@@ -43,9 +47,9 @@ class FakeGuest:
         return self.console
 
 
-class FakeRun(media.Run):
+class FakeRun(Run):
     def __init__(self, guest, **fields):
-        scenario = media.Scenario("x", "x", 2)
+        scenario = Scenario("x", "x", 2)
         self.scenario = dataclasses.replace(scenario, **fields)
         self.guest, self.status, self.fake = None, None, guest
 
@@ -93,6 +97,12 @@ def what_did_not_happen_is_noticed():
 
 
 @tap.case
+def a_reason_that_is_not_told_is_noticed():
+    assert FakeRun(FakeGuest(text="2 failed: check x"), told="check x").play() == 2
+    assert "the status lacks" in refusal(FakeGuest(text="2 failed"), told="check x")
+
+
+@tap.case
 def a_hang_that_was_none_is_noticed():
     """After a hang there must be another boot, although the slot is the same."""
     begin = time.monotonic()
@@ -102,13 +112,14 @@ def a_hang_that_was_none_is_noticed():
 
 @tap.case
 def bounds_follow_from_tries():
-    names = [scenario.name for scenario in media.SCENARIOS]
+    both = media.SCENARIOS + health.SCENARIOS
+    names = [scenario.name for scenario in both]
     assert len(set(names)) == len(names)
-    for scenario in media.SCENARIOS:
+    for scenario in both:
         failures = scenario.tries or 3
         assert scenario.bound in (1, failures + 1), scenario.name
         assert scenario.spoil or scenario.unreadable or scenario.variant, scenario.name
-        assert not scenario.variant or scenario.variant in media.VARIANTS, scenario.name
+        assert not scenario.variant or scenario.variant in {**media.VARIANTS, **health.VARIANTS}, scenario.name
 
 
 @tap.case

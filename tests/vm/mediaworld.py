@@ -38,6 +38,7 @@ HANGS = {
 
 class MediaWorld(releases.World):
     VERSIONS = ("1", "2")
+    STAGED = HANGS      # files of version 2
 
     def __init__(self, folder, build, variants, say=lambda text: None):
         """variants: by name, what a UKI of version 2 has on its command line beside the usual."""
@@ -67,15 +68,15 @@ class MediaWorld(releases.World):
             mark.write("2\n")
 
     def guest_words(self, version):
-        return ["--stage", self.at("hangs")] if version == "2" else []
+        return ["--stage", self.at("staged")] if version == "2" else []
 
     def disk_of(self, bundle, output, *words):
         super().disk_of(bundle, output, *DISK_SIZES, *words)
 
     def _stage(self):
         super()._stage()
-        for path, text in HANGS.items():
-            mkguest.write_file(self.at("hangs", path), text, 0o755 if text[0] == "#" else 0o644)
+        for path, text in self.STAGED.items():
+            mkguest.write_file(self.at("staged", path), text, 0o755 if text[0] == "#" else 0o644)
 
     def _variant(self, name, more):
         uki, bundle = self.at("variant.efi"), self.at("variant.azb")
