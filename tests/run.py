@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-FIGURES = ("# power cuts, in all: ", "# mutation score: ", "# model: ") # what a test has counted, to be read here
+FIGURES = ("# power cuts, in all: ", "# mutation score: ", "# model: ", "# fault loops: ") # what a test has counted, to be read here
 
 
 def main():
