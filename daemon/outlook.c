@@ -77,6 +77,7 @@ static void machine_fill(struct outlook *outlook, const struct outlook_ask *ask)
 	if (!is_staged(other))
 		return;
 	machine->staged = other->version;
+	machine->staged_root_hash = other->root_hash;
 	machine->staged_security_version = other->slot.security_version;
 	machine->activated = status->next == outlook->other;
 	outlook->inhibitor = inhibitor_find(ask->bus);

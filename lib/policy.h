@@ -119,6 +119,7 @@ struct policy_machine {
 	const char *running;    /* version; NULL: not booted from a slot */
 	bool committed;         /* the running release is good; FALSE: it is on trial */
 	const char *staged;     /* version in the other slot, complete and never booted, or NULL */
+	const char *staged_root_hash; /* hex; NULL: not known, then its version counts */
 	uint64_t staged_security_version;
 	bool activated;          /* the staged release is the next boot */
 	uint64_t floor;          /* lowest security version that boots */

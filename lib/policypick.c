@@ -19,8 +19,13 @@ struct pick {
 	struct policypick result;
 };
 
-static const struct failed *failure_find(const struct policy_state *state, const char *version)
+/* By the root hash where it is known: a version may have been built anew, and of a release that
+ * never came up the version may not be known. Channels tell versions only. */
+static const struct failed *failure_find(const struct policy_state *state, const char *version,
+					 const char *root_hash)
 {
+	if (root_hash != NULL)
+		return state->failed != NULL ? failed_find(state->failed, root_hash) : NULL;
 	for (guint i = 0; state->failed != NULL && i < state->failed->len; i++) {
 		const struct failed *failed = state->failed->pdata[i];
 
@@ -60,7 +65,8 @@ static bool release_may(struct pick *pick, const struct channel_release *release
 {
 	const struct policy_input *input = pick->input;
 	const char *revoked = channel_revoked(input->channel, release->version);
-	const struct failed *failed = failure_find(input->state, release->version);
+	const struct failed *failed = failure_find(
+		input->state, release->version, staged ? input->machine->staged_root_hash : NULL);
 	const struct policy_attempt *attempt = staged ? NULL
 						      : policygate_attempt(input->state,
 									   release->version);
@@ -148,7 +154,8 @@ static void staged_judge(struct pick *pick)
 	const struct policy_input *input = pick->input;
 	const char *staged = input->machine->staged;
 	const struct channel_release *release = channel_find(input->channel, staged);
-	const struct failed *failed = failure_find(input->state, staged);
+	const struct failed *failed = failure_find(input->state, staged,
+						   input->machine->staged_root_hash);
 	struct policy_reason reason = { .version = staged, .until_s = POLICY_UNTIL_ACT };
 
 	if (staged_is_bad(input, &reason)) {

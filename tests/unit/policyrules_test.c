@@ -287,6 +287,55 @@ static void test_staged_failed(void)
 	expect(reason_find(&decision, POLICY_REASON_STAGED_FAILED) != NULL);
 }
 
+/* A failure is a release's, not a version's, where its root hash is known. */
+static void test_staged_hash(void)
+{
+	struct world world;
+	struct policy_decision decision;
+
+	world_make(&world, (enum mark[RELEASES]){ FINE, FINE, FINE, FINE, FAILED });
+	world.failures[0].root_hash = (char *)"aa";
+	world_stage(&world, 4, true);
+	world.machine.staged_root_hash = "aa";
+	decision = ask(&world);
+	expect(decision.action == POLICY_NOTHING);
+	expect(reason_find(&decision, POLICY_REASON_STAGED_FAILED) != NULL);
+	/* Built anew under the same version, and staged by hand. */
+	world.machine.staged_root_hash = "bb";
+	expect(policy_decide(&world.input).action == POLICY_REBOOT);
+	/* It failed before anybody could read its version. */
+	world.failures[0].root_hash = (char *)"bb";
+	world.failures[0].version = (char *)"unknown";
+	decision = ask(&world);
+	expect(decision.action == POLICY_NOTHING);
+	expect(reason_find(&decision, POLICY_REASON_STAGED_FAILED) != NULL);
+}
+
+/* Activated, and then thought better of before the reboot: what is paused stays the next boot,
+ * since some machines run it well; what is revoked must not boot, whatever else stands in the
+ * way. */
+static void test_activated(void)
+{
+	struct world world;
+	struct policy_decision decision;
+
+	world_make(&world, (enum mark[RELEASES]){ FINE, FINE, FINE, FINE, PAUSED });
+	world_stage(&world, 4, true);
+	decision = ask(&world);
+	expect(decision.action != POLICY_DROP && decision.action != POLICY_REBOOT);
+	expect(reason_find(&decision, POLICY_REASON_PAUSED) != NULL);
+	for (unsigned closed = 0; closed < 1 << GATES; closed += 1 << GATES / 2) {
+		world_make(&world, (enum mark[RELEASES]){ FINE, FINE, FINE, FINE, REVOKED });
+		world_stage(&world, 4, true);
+		gates_close(&world, closed, 4);
+		decision = ask(&world);
+		expect(decision.action == POLICY_DROP);
+		expect(reason_find(&decision, POLICY_REASON_STAGED_REVOKED) != NULL);
+		world.machine.activated = false;
+		expect(policy_decide(&world.input).action != POLICY_DROP);
+	}
+}
+
 static void test_deltas(void)
 {
 	struct world world;
@@ -348,6 +397,8 @@ static const struct tap_case CASES[] = {
 	{ "approval", test_approval },
 	{ "supersede", test_supersede },
 	{ "staged again after it failed", test_staged_failed },
+	{ "staged again, another build", test_staged_hash },
+	{ "activated, then paused or revoked", test_activated },
 	{ "deltas that fail", test_deltas },
 	{ "odd values", test_odd },
 };

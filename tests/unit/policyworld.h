@@ -137,6 +137,7 @@ static inline void world_make(struct world *world, const enum mark marks[static 
 static inline void world_stage(struct world *world, unsigned index, bool activated)
 {
 	world->machine.staged = index < RELEASES ? VERSIONS[index] : "9";
+	world->machine.staged_root_hash = NULL;
 	world->machine.activated = activated;
 	world->machine.staged_security_version = index < RELEASES
 							 ? world->releases[index].security_version
