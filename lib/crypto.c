@@ -187,10 +187,11 @@ static GBytes *cms_encode(CMS_ContentInfo *cms, const char *key, GError **error)
 {
 	unsigned char *der = NULL;
 	const int der_size = cms != NULL ? i2d_CMS_ContentInfo(cms, &der) : -1;
+	g_autofree char *shown = signkey_shown(key);
 	GBytes *signature;
 
 	if (der_size < 0) {
-		failure_set(error, FAULT_KEY_UNREADABLE, "cannot sign with %s: %s", key,
+		failure_set(error, FAULT_KEY_UNREADABLE, "cannot sign with %s: %s", shown,
 			    openssl_reason());
 		return NULL;
 	}
@@ -412,6 +413,7 @@ gboolean crypto_cms_verify(const uint8_t *bytes, size_t size_bytes, const uint8_
 static EVP_PKEY *kernel_key_load(const char *key, GError **error)
 {
 	g_autoptr(EVP_PKEY) private = signkey_load(key, error);
+	g_autofree char *shown = signkey_shown(key);
 
 	if (private == NULL)
 		return NULL;
@@ -419,7 +421,7 @@ static EVP_PKEY *kernel_key_load(const char *key, GError **error)
 	    EVP_PKEY_get_bits(private) > KERNEL_KEY_BITS_MAX) {
 		failure_set(error, FAULT_KEY_KIND,
 			    "%s is no RSA key of %d to %d bits, which every kernel verifies with",
-			    key, KERNEL_KEY_BITS_MIN, KERNEL_KEY_BITS_MAX);
+			    shown, KERNEL_KEY_BITS_MIN, KERNEL_KEY_BITS_MAX);
 		return NULL;
 	}
 	return g_steal_pointer(&private);

@@ -3,7 +3,6 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/encoder.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
@@ -11,7 +10,10 @@
 #include <openssl/rsa.h>
 #include <openssl/store.h>
 
+#include "enginekey.h"
 #include "failure.h"
+
+static const char TOKEN_SCHEME[] = "pkcs11:";
 
 enum { BITS_MIN = 2048, BITS_MAX = 4096, EXPONENT = 65537 };
 
@@ -23,12 +25,28 @@ struct signkey_rsa {
 static gboolean key_failure(const char *what, const char *where, GError **error)
 {
 	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+	g_autofree char *shown = signkey_shown(where);
 
-	return failure_set(error, FAULT_KEY_UNREADABLE, "%s %s: %s", what, where,
+	return failure_set(error, FAULT_KEY_UNREADABLE, "%s %s: %s", what, shown,
 			   reason != NULL ? reason : "no private key is there");
 }
 
-struct evp_pkey_st *signkey_load(const char *where, GError **error)
+/* pin-value is an attribute of a pkcs11: URI (RFC 7512, 2.3). */
+char *signkey_shown(const char *where)
+{
+	static const char PIN[] = "pin-value=";
+	GString *shown = g_string_new(NULL);
+	const char *pin = g_str_has_prefix(where, TOKEN_SCHEME) ? strstr(where, PIN) : NULL;
+
+	for (; pin != NULL; pin = strstr(where, PIN)) {
+		g_string_append_len(shown, where, pin - where);
+		where = pin + strcspn(pin, ";&?");
+	}
+	g_string_append(shown, where);
+	return g_string_free(shown, FALSE);
+}
+
+static EVP_PKEY *store_load(const char *where, GError **error)
 {
 	OSSL_STORE_CTX *store;
 	EVP_PKEY *key = NULL;
@@ -52,6 +70,21 @@ struct evp_pkey_st *signkey_load(const char *where, GError **error)
 	return key;
 }
 
+static gboolean has_provider(const char *scheme)
+{
+	OSSL_STORE_LOADER *loader = OSSL_STORE_LOADER_fetch(NULL, scheme, NULL);
+
+	OSSL_STORE_LOADER_free(loader);
+	return loader != NULL;
+}
+
+struct evp_pkey_st *signkey_load(const char *where, GError **error)
+{
+	return g_str_has_prefix(where, TOKEN_SCHEME) && !has_provider("pkcs11")
+		       ? enginekey_load(where, error)
+		       : store_load(where, error);
+}
+
 void signkey_rsa_free(struct signkey_rsa *key)
 {
 	if (key == NULL)
@@ -64,6 +97,7 @@ void signkey_rsa_free(struct signkey_rsa *key)
 struct signkey_rsa *signkey_rsa_load(const char *where, GError **error)
 {
 	EVP_PKEY *loaded = signkey_load(where, error);
+	g_autofree char *shown = signkey_shown(where);
 	struct signkey_rsa *key;
 
 	if (loaded == NULL)
@@ -73,50 +107,44 @@ struct signkey_rsa *signkey_rsa_load(const char *where, GError **error)
 		EVP_PKEY_free(loaded);
 		failure_set(error, FAULT_KEY_KIND,
 			    "%s is no RSA key of %d to %d bits, which TPMs check policies with",
-			    where, BITS_MIN, BITS_MAX);
+			    shown, BITS_MIN, BITS_MAX);
 		return NULL;
 	}
 	key = g_new0(struct signkey_rsa, 1);
 	key->key = loaded;
-	key->where = g_strdup(where);
+	key->where = g_steal_pointer(&shown);
 	return key;
 }
 
-static GBytes *public_encode(const struct signkey_rsa *key, const char *format,
-			     const char *structure, GError **error)
-{
-	OSSL_ENCODER_CTX *encoder = OSSL_ENCODER_CTX_new_for_pkey(key->key, EVP_PKEY_PUBLIC_KEY,
-								  format, structure, NULL);
-	unsigned char *bytes = NULL;
-	size_t size_bytes = 0;
-	GBytes *encoded = NULL;
-
-	if (encoder != NULL && OSSL_ENCODER_to_data(encoder, &bytes, &size_bytes) == 1)
-		encoded = g_bytes_new(bytes, size_bytes);
-	else
-		key_failure("cannot tell the public key of", key->where, error);
-	OPENSSL_free(bytes);
-	OSSL_ENCODER_CTX_free(encoder);
-	return encoded;
-}
+/* Keys of an engine have no encoders; these two ask for them where there are any. */
 
 GBytes *signkey_rsa_public(const struct signkey_rsa *key, GError **error)
 {
-	return public_encode(key, "PEM", "SubjectPublicKeyInfo", error);
+	BIO *text = BIO_new(BIO_s_mem());
+	GBytes *encoded = NULL;
+	char *bytes;
+
+	if (text != NULL && PEM_write_bio_PUBKEY(text, key->key) == 1) {
+		const long size_bytes = BIO_get_mem_data(text, &bytes);
+
+		encoded = g_bytes_new(bytes, (gsize)size_bytes);
+	} else {
+		key_failure("cannot tell the public key of", key->where, error);
+	}
+	BIO_free(text);
+	return encoded;
 }
 
 gboolean signkey_rsa_print(const struct signkey_rsa *key,
 			   uint8_t ret_print[static SIGNKEY_PRINT_SIZE], GError **error)
 {
-	g_autoptr(GBytes) encoded = public_encode(key, "DER", "type-specific", error);
-	gsize size_bytes;
-	const void *bytes;
+	unsigned char *encoded = NULL;
+	const int size_bytes = i2d_PublicKey(key->key, &encoded); /* PKCS#1, for RSA */
+	const gboolean done = size_bytes > 0 && EVP_Digest(encoded, (size_t)size_bytes, ret_print,
+							   NULL, EVP_sha256(), NULL) == 1;
 
-	if (encoded == NULL)
-		return FALSE;
-	bytes = g_bytes_get_data(encoded, &size_bytes);
-	return EVP_Digest(bytes, size_bytes, ret_print, NULL, EVP_sha256(), NULL) == 1 ||
-	       key_failure("cannot hash the public key of", key->where, error);
+	OPENSSL_free(encoded);
+	return done || key_failure("cannot hash the public key of", key->where, error);
 }
 
 GBytes *signkey_rsa_sign(const struct signkey_rsa *key, const uint8_t *bytes, size_t size_bytes,

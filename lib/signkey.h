@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* Private keys to sign with, wherever OpenSSL finds them: a PEM file, or a URI that one of the
- * providers in OpenSSL's configuration knows (pkcs11:, handle: of a TPM, ...). */
+ * providers in OpenSSL's configuration knows (pkcs11:, handle: of a TPM, ...). pkcs11: that no
+ * provider knows goes to OpenSSL's engine (enginekey.h). */
 
 #include <glib.h>
 #include <stddef.h>
@@ -15,8 +16,12 @@ enum {
 
 struct evp_pkey_st; /* EVP_PKEY */
 
-/* NULL with FAULT_KEY_UNREADABLE. The caller frees with EVP_PKEY_free(). */
+/* NULL with FAULT_KEY_UNREADABLE, or of a token FAULT_TOKEN_. The caller frees with
+ * EVP_PKEY_free(). */
 struct evp_pkey_st *signkey_load(const char *where, GError **error);
+/* What may be shown or stored of such a place: without a PIN that stands in it. The caller
+ * frees. */
+char *signkey_shown(const char *where);
 
 /* An RSA key, as TPMs check policies with. */
 struct signkey_rsa;

@@ -144,7 +144,7 @@ struct tufsign *tufsign_load(const char *where, GError **error)
 	g_autoptr(Tufsign) key = g_new0(struct tufsign, 1);
 	g_autoptr(GError) why = NULL;
 
-	key->where = g_strdup(where);
+	key->where = signkey_shown(where);
 	key->key = signkey_load(where, &why);
 	key->is_private = key->key != NULL;
 	if (key->key == NULL)
@@ -156,8 +156,8 @@ struct tufsign *tufsign_load(const char *where, GError **error)
 	key->scheme = scheme_of(key->key);
 	if (key->scheme == NULL) {
 		failure_set(error, FAULT_KEY_KIND,
-			    "%s is none of ed25519, ECDSA on P-256 and RSA of %d to %d bits", where,
-			    TUFSIGN_RSA_BITS_MIN, TUFSIGN_RSA_BITS_MAX);
+			    "%s is none of ed25519, ECDSA on P-256 and RSA of %d to %d bits",
+			    key->where, TUFSIGN_RSA_BITS_MIN, TUFSIGN_RSA_BITS_MAX);
 		return NULL;
 	}
 	return object_make(key, error) ? g_steal_pointer(&key) : NULL;

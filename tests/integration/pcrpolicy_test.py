@@ -241,7 +241,7 @@ def test_refused(folder):
     refused("KEY_KIND", *inputs.words("--pcr-key", inputs.at("keys/release.key")))
     refused("KEY_UNREADABLE", *inputs.words("--pcr-key", inputs.at("keys/db.crt")))
     refused("KEY_UNREADABLE", *inputs.words("--pcr-key", inputs.at("nowhere")))
-    refused("KEY_UNREADABLE", *inputs.words("--pcr-key", "pkcs11:token=nobody"))
+    refused("TOKEN_KEY", *inputs.words("--pcr-key", "pkcs11:token=nobody"))
     refused("pcr-key", *inputs.words("--pcr-bank", "sha256"))
     assert not os.path.exists(inputs.at("uki"))
 

@@ -188,7 +188,7 @@ def test_refused(folder):
         refused("KEY_KIND", *inputs.words("--root-key", made[0], "--root-cert", made[1]))
     refused("KEY_UNREADABLE", *inputs.words("--root-key", certificate, "--root-cert", certificate))
     refused("KEY_UNREADABLE", *inputs.words("--root-key", inputs.at("nowhere"), "--root-cert", certificate))
-    refused("KEY_UNREADABLE", *inputs.words("--root-key", "pkcs11:token=nobody", "--root-cert", certificate))
+    refused("TOKEN_KEY", *inputs.words("--root-key", "pkcs11:token=nobody", "--root-cert", certificate))
     refused("KEY_UNREADABLE", *inputs.words("--root-key", key, "--root-cert", inputs.at("nowhere")))
     refused("ROOTSIG_CERTIFICATE", *inputs.words("--root-key", key, "--root-cert", inputs.at("keys/db.crt")))
     refused("ROOTSIG_CERTIFICATE", *inputs.words("--root-key", key, "--root-cert", inputs.at("osrel")))

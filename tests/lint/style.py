@@ -20,7 +20,7 @@ LIBRARIES = {
     "jansson.h": {"json.h"},
     "libcryptsetup": {"luks.c"},
     "lz4hc": {"recode_lz4.c"},
-    "openssl/": {"crypto.c", "pubkey.c", "signkey.c", "tufkey.c", "tufsign.c"},
+    "openssl/": {"crypto.c", "enginekey.c", "pubkey.c", "signkey.c", "tufkey.c", "tufsign.c"},
     "ostree": {"ostree.c"},
     "tss2/": {"tpm.c", "tpmesys.h"},
     "zstd.h": {"frame.c"},

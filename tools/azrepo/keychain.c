@@ -6,6 +6,7 @@
 #include "canonjson.h"
 #include "failure.h"
 #include "signature.h"
+#include "signkey.h"
 
 struct keychain {
 	GHashTable *keys; /* struct tufsign by keyid */
@@ -136,7 +137,7 @@ void keychain_remember(json_t *settings, const struct tufsign *key, const char *
 	json_t *keys = json_object_get(settings, "keys");
 	g_autofree char *path = g_file_test(where, G_FILE_TEST_EXISTS)
 					? g_canonicalize_filename(where, NULL)
-					: g_strdup(where);
+					: signkey_shown(where);
 
 	json_object_set_new(keys, tufsign_keyid(key), json_string(path));
 }
