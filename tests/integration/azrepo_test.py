@@ -451,6 +451,65 @@ def test_renew(folder, works):
     expect(client.versions()["channels"], before["channels"] + 2)
 
 
+def test_prune(folder, works):
+    """prune removes what was replaced long ago, and nothing that a client which reads now goes on with."""
+    keeper = filled(folder, works)
+    repo, reader = keeper.repo, keeper.client()
+    for number in range(6):
+        keeper.do("pause", repo, "4.0.1", "--channel=stable", f"--reason=r{number}")
+    reader.refresh()
+    keeper.do("rotate-key", repo, "--role=timestamp", "--add", keeper.key("spare"))
+    (repo / "targets/README").write_text("not azrepo's")
+    expect(keeper.do("prune", repo).stdout, "removed: 0 files, 0 bytes\n")
+    before = tree(repo)
+    old = [path for path in before if path.endswith((".channels.json", ".snapshot.json", ".stable.json"))]
+    for path in (*before, "targets/README"):
+        os.utime(repo / path, (1e9, 1e9))
+    told = keeper.do("prune", repo, "--dry-run").stdout
+    expect(tree(repo), before)
+    expect(keeper.do("prune", repo).stdout, told.replace("would be removed:", "removed:"))
+    gone = set(before) - set(tree(repo))
+    expect(sorted(gone), sorted(told.splitlines()[:-1]))
+    assert gone < set(old) and len(gone) >= 8, gone
+    newest = keeper.client()
+    newest.refresh()
+    newest.bundles()
+    for role in ("channels", "snapshot"):
+        left = [int(path.split("/")[1].split(".")[0]) for path in tree(repo) if path.endswith(f".{role}.json")]
+        expect(sorted(left), list(range(newest.versions()[role] - 3, newest.versions()[role] + 1)))
+    assert (repo / "metadata/1.root.json").exists() and (repo / "targets/README").exists()
+    # The documents of the versions that stay are there, too.
+    for path in tree(repo):
+        if path.endswith(".channels.json"):
+            for name, entry in json.loads((repo / path).read_text())["signed"]["targets"].items():
+                folder_of, file = name.rsplit("/", 1)
+                assert (repo / "targets" / folder_of / f"{entry['hashes']['sha256']}.{file}").exists(), path
+    keeper.do("check", repo)
+    expect(keeper.do("prune", repo).stdout, "removed: 0 files, 0 bytes\n")
+    waiting(keeper, works)
+
+
+def waiting(keeper, works):
+    """What waits for signatures stays, however old it looks."""
+    repo = keeper.repo
+    keeper.away("targets")
+    keeper.do("add", repo, works.release("4.0.9", 3), "--prepare", keeper.folder / "request")
+    for path in tree(repo):
+        os.utime(repo / path, (1e9, 1e9))
+    keeper.do("prune", repo, "--keep=0", "--days=0")
+    assert [path for path in tree(repo) if path.endswith("full-4.0.9.azb")], "the bundle that waits is gone"
+    keeper.refused("ARGUMENT", "prune", repo, "--keep=-1")
+    newest = keeper.client()
+    newest.refresh()
+    newest.bundles()
+
+
+def tree(repo):
+    """What goes to the server."""
+    return sorted(str(path.relative_to(repo)) for folder in ("metadata", "targets")
+                  for path in (repo / folder).rglob("*") if path.is_file() and path.name != "README")
+
+
 def test_status(folder, works):
     """status says the same as text, as JSON of its schema, and on a page that is well-formed."""
     keeper = filled(folder, works)
@@ -581,7 +640,7 @@ def test_writers(folder, works):
 def main():
     cases = [test_init, test_add, test_other_release, test_channels, test_pause, test_refusals, test_offline,
              test_rotation_offline, test_init_offline,
-             test_rotation, test_lost, test_renew, test_status, test_check, test_trust,
+             test_rotation, test_lost, test_renew, test_prune, test_status, test_check, test_trust,
              test_writers]
     failed = 0
     print(f"1..{len(cases)}", flush=True)

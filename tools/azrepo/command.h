@@ -26,6 +26,7 @@ gboolean command_resume(int argc, char **argv, GError **error);
 gboolean command_revoke(int argc, char **argv, GError **error);
 gboolean command_rotate_key(int argc, char **argv, GError **error);
 gboolean command_renew(int argc, char **argv, GError **error);
+gboolean command_prune(int argc, char **argv, GError **error);
 gboolean command_sign(int argc, char **argv, GError **error);
 gboolean command_join(int argc, char **argv, GError **error);
 gboolean command_export(int argc, char **argv, GError **error);

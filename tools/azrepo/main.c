@@ -17,6 +17,7 @@ static const struct command COMMANDS[] = {
 	{ "revoke", "tell machines to leave a release", command_revoke },
 	{ "rotate-key", "replace keys of a role", command_rotate_key },
 	{ "renew", "sign again what expires soon", command_renew },
+	{ "prune", "remove what no machine reads any more", command_prune },
 	{ "sign", "sign what was prepared on another machine", command_sign },
 	{ "join", "take such signatures into the repository", command_join },
 	{ "export", "write a bundle for machines without a network", command_export },
