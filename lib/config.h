@@ -62,7 +62,7 @@ struct config {
 };
 typedef struct config Config; /* for g_autoptr() only */
 
-/* NULL with FAULT_CONFIG_SYNTAX or FAULT_CONFIG_VALUE. A missing file is an error. */
+/* NULL with FAULT_CONFIG_SYNTAX, FAULT_CONFIG_VALUE or FAULT_WINDOW. A missing file is an error. */
 struct config *config_load(const char *path, GError **error);
 void config_free(struct config *config);
 /* What the policy is to know of it; borrows the windows. Whether there is a lock is not in it. */

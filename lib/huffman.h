@@ -23,7 +23,7 @@ struct huffman_lengths {
 
 void huffman_token_count(struct huffman_counts *counts, uint32_t token);
 
-/* The shortest code with lengths up to `bits_max`, for at most DEFLATE_LITERALS symbols whose
+/* The shortest code with lengths up to `bits_max`, for 3 to DEFLATE_LITERALS symbols whose
  * counts add up to less than 1 << 31. Returns the number of symbols up to the last with a code. */
 unsigned huffman_lengths_make(const uint32_t *counts, unsigned symbol_count, unsigned bits_max,
 			      uint8_t *ret_lengths);

@@ -3,9 +3,10 @@
 
 #include "bytes.h"
 
+/* As the kernel's lib/ctype.c has it, with Latin 1's no-break space. */
 static bool is_space(char c)
 {
-	return c == ' ' || c == '\t' || c == '\n';
+	return c == ' ' || (c >= '\t' && c <= '\r') || (uint8_t)c == 0xa0;
 }
 
 /* The kernel's rule: spaces inside of double quotes do not end a word. */

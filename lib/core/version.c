@@ -58,8 +58,6 @@ static int separator_compare(const char **a, const char **b, bool *ret_decided)
 		if (**a == c) {
 			(*a)++;
 			(*b)++;
-			if (c != '.' && c != '~')
-				break;
 		}
 	}
 	*ret_decided = false;
