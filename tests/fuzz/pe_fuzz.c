@@ -5,8 +5,8 @@
 #include "bytes.h"
 #include "fuzz.h"
 #include "osrel.h"
-#include "pe.h"
 #include "pcr11.h"
+#include "pe.h"
 
 static volatile uint8_t sink;
 

@@ -74,10 +74,13 @@ size_t fuzz_seed(unsigned number, uint8_t *ret_bytes, size_t room)
 {
 	static const char *const NAMES[] = { "1.root.json", "timestamp.json", "1.snapshot.json",
 					     "1.targets.json" };
-	struct tufmake *make = tufmake_new();
+	struct tufmake *make;
 	gsize size_bytes = 0;
 	const void *data;
 
+	if (number >= G_N_ELEMENTS(NAMES))
+		return 0;
+	make = tufmake_new();
 	tufmake_target_add(make->targets, "bundles/a.azb", 9);
 	make->delegations = delegations_make();
 	make->hashes = TRUE;
