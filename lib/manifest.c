@@ -20,6 +20,8 @@ void manifest_free(struct manifest *manifest)
 	g_free(manifest->update_from);
 	g_free(manifest->file_system);
 	g_free(manifest->pcr11_sha256);
+	g_free(manifest->ostree_commit);
+	g_free(manifest->ostree_ref);
 	g_free(manifest);
 }
 
@@ -155,6 +157,25 @@ static gboolean images_decode(const struct json_reader *reader, json_t *object,
 	return TRUE;
 }
 
+/* Only of a root image that was made of a commit. */
+static gboolean ostree_decode(const struct json_reader *reader, json_t *object,
+			      struct manifest *manifest)
+{
+	uint8_t commit[CRYPTO_HASH_SIZE];
+	json_t *ostree;
+
+	if (json_object_get(object, "ostree") == NULL)
+		return TRUE;
+	ostree = json_get_object(reader, object, "ostree");
+	if (ostree == NULL || !hex_decode(reader, ostree, "commit", commit, sizeof commit, NULL))
+		return FALSE;
+	manifest->ostree_commit = crypto_hex(commit, sizeof commit);
+	if (json_object_get(ostree, "ref") == NULL)
+		return TRUE;
+	manifest->ostree_ref = g_strdup(json_get_text(reader, ostree, "ref", MANIFEST_REF_MAX));
+	return manifest->ostree_ref != NULL;
+}
+
 struct manifest *manifest_decode(const uint8_t *bytes, size_t size_bytes, GError **error)
 {
 	const struct json_reader reader = { "manifest", FAULT_MANIFEST_FIELD, error };
@@ -180,7 +201,7 @@ struct manifest *manifest_decode(const uint8_t *bytes, size_t size_bytes, GError
 		return NULL;
 	}
 	if (!identity_decode(&reader, object, manifest) ||
-	    !images_decode(&reader, object, manifest))
+	    !images_decode(&reader, object, manifest) || !ostree_decode(&reader, object, manifest))
 		return NULL;
 	return g_steal_pointer(&manifest);
 }
@@ -225,6 +246,10 @@ char *manifest_encode(const struct manifest *manifest)
 		json_object_set_new(root, "fec", parity_encode(&manifest->root.fec));
 	if (manifest->pcr11_sha256 != NULL)
 		json_object_set_new(uki, "pcr11_sha256", json_string(manifest->pcr11_sha256));
+	if (manifest->ostree_commit != NULL)
+		json_object_set_new(object, "ostree",
+				    json_pack("{s:s, s:s*}", "commit", manifest->ostree_commit,
+					      "ref", manifest->ostree_ref));
 	json_object_set_new(object, "root", root);
 	json_object_set_new(object, "uki", uki);
 	text = json_dumps(object, JSON_INDENT(2));

@@ -12,6 +12,7 @@ enum {
 	MANIFEST_SIZE_MAX = 64 * 1024,
 	MANIFEST_FORMAT = 1,
 	MANIFEST_NAME_MAX = 64, /* characters of product, architecture, file system */
+	MANIFEST_REF_MAX = 255, /* characters of an ostree ref */
 };
 
 /* Parity behind the tree, see fec.h. */
@@ -39,7 +40,9 @@ struct manifest {
 	char *file_system;      /* of the root image */
 	struct manifest_image root;
 	struct manifest_image uki;
-	char *pcr11_sha256; /* hex: PCR 11 after systemd-stub, or NULL */
+	char *pcr11_sha256;  /* hex: PCR 11 after systemd-stub, or NULL */
+	char *ostree_commit; /* hex: the commit that the root image was made of, or NULL */
+	char *ostree_ref;    /* the ref that named it; NULL: none did */
 };
 typedef struct manifest Manifest; /* for g_autoptr() only */
 

@@ -9,7 +9,8 @@ import sys
 TOP = sys.argv[1]
 CC = os.environ.get("CC", "cc")
 FUNCTION_LINES, FILE_LINES, COLUMNS, NESTING = 60, 600, 100, 5
-# Each external library is included by one file of lib/ (json.h is the face of jansson, tpmesys.h of tpm2-tss).
+# Each external library is included by one file of lib/ (json.h is the face of jansson, ostreelib.h of libostree,
+# tpmesys.h of tpm2-tss).
 LIBRARIES = {
     "<lzma.h": {"lzmapack.c"},
     "blkid": {"layout.c"},
@@ -22,6 +23,8 @@ LIBRARIES = {
     "lz4hc": {"recode_lz4.c"},
     "openssl/": {"crypto.c", "enginekey.c", "pubkey.c", "signkey.c", "tufkey.c", "tufsign.c"},
     "ostree": {"ostree.c"},
+    "openssl/": {"crypto.c", "pubkey.c", "signkey.c", "tufkey.c", "tufsign.c"},
+    "<ostree": {"ostreelib.h"},
     "tss2/": {"tpm.c", "tpmesys.h"},
     "zstd.h": {"frame.c"},
 }

@@ -7,12 +7,13 @@
 #include "crypto.h"
 #include "failure.h"
 #include "fecmeasure.h"
+#include "image.h"
 #include "osrel.h"
 #include "pcr11.h"
 #include "uki.h"
 
 static struct {
-	char *product, *architecture, *version, *update_from, *root, *file_system, *uki;
+	char *product, *architecture, *version, *update_from, *root, *ostree, *file_system, *uki;
 	char *key, *certificate, *output;
 	int level, frame_kib, fec_roots;
 	gint64 revokes_below;
@@ -23,12 +24,15 @@ enum { LEVEL_DEFAULT = 15, FRAME_KIB_DEFAULT = 32 };
 static const GOptionEntry ENTRIES[] = {
 	{ "product", 0, 0, G_OPTION_ARG_STRING, &options.product, "what it is for", "NAME" },
 	{ "architecture", 0, 0, G_OPTION_ARG_STRING, &options.architecture, "(x86_64)", "NAME" },
-	{ "version", 0, 0, G_OPTION_ARG_STRING, &options.version, "of the release", "VERSION" },
+	{ "version", 0, 0, G_OPTION_ARG_STRING, &options.version,
+	  "of the release (with --ostree: the commit's)", "VERSION" },
 	{ "update-from", 0, 0, G_OPTION_ARG_STRING, &options.update_from,
 	  "lowest version that may update to it", "VERSION" },
 	{ "revokes-below", 0, 0, G_OPTION_ARG_INT64, &options.revokes_below,
 	  "security version: machines that committed this boot nothing older (none)", "N" },
 	{ "root", 0, 0, G_OPTION_ARG_FILENAME, &options.root, "root image", "FILE" },
+	{ "ostree", 0, 0, G_OPTION_ARG_STRING, &options.ostree,
+	  "commit to make the root image of, instead of --root", "REPO:REF" },
 	{ "file-system", 0, 0, G_OPTION_ARG_STRING, &options.file_system, "of the root (erofs)",
 	  "NAME" },
 	{ "uki", 0, 0, G_OPTION_ARG_FILENAME, &options.uki, "UKI, from azbundle uki", "FILE" },
@@ -44,11 +48,28 @@ static const GOptionEntry ENTRIES[] = {
 	G_OPTION_ENTRY_NULL
 };
 
+static const char *or_default(const char *value, const char *otherwise)
+{
+	return value != NULL ? value : otherwise;
+}
+
+static gboolean root_check(GError **error)
+{
+	if (options.ostree == NULL)
+		return command_need("root", options.root, error) &&
+		       command_need("version", options.version, error);
+	if (options.root != NULL)
+		return failure_set(error, FAULT_ARGUMENT, "--root and --ostree are both given");
+	if (strcmp(or_default(options.file_system, "erofs"), "erofs") != 0)
+		return failure_set(error, FAULT_ARGUMENT,
+				   "--ostree makes images of erofs, not of %s",
+				   options.file_system);
+	return TRUE;
+}
+
 static gboolean options_check(GError **error)
 {
-	if (!command_need("product", options.product, error) ||
-	    !command_need("version", options.version, error) ||
-	    !command_need("root", options.root, error) ||
+	if (!command_need("product", options.product, error) || !root_check(error) ||
 	    !command_need("uki", options.uki, error) || !command_need("key", options.key, error) ||
 	    !command_need("cert", options.certificate, error) ||
 	    !command_need("output", options.output, error))
@@ -64,7 +85,7 @@ static gboolean options_check(GError **error)
 	if (options.level < 1 || options.level > 19)
 		return failure_set(error, FAULT_ARGUMENT, "--level %d is not from 1 to 19",
 				   options.level);
-	if (!version_is_valid(options.version) ||
+	if ((options.version != NULL && !version_is_valid(options.version)) ||
 	    (options.update_from != NULL && !version_is_valid(options.update_from)))
 		return failure_set(error, FAULT_ARGUMENT, "\"%s\" is not a version",
 				   options.version);
@@ -113,7 +134,7 @@ static gboolean uki_check_root(GBytes *uki, const struct manifest *manifest, GEr
 			error, FAULT_BUILD_INPUT,
 			"the UKI %s was not made for the root image %s: its command line does "
 			"not start with %s",
-			options.uki, options.root, wanted);
+			options.uki, or_default(options.ostree, options.root), wanted);
 	return uki_check_fec(cmdline, error);
 }
 
@@ -162,11 +183,6 @@ static uint64_t build_time(void)
 			    : (uint64_t)(g_get_real_time() / G_USEC_PER_SEC);
 }
 
-static const char *or_default(const char *value, const char *otherwise)
-{
-	return value != NULL ? value : otherwise;
-}
-
 static gboolean bundle_write(const struct manifest *manifest,
 			     const struct bundlewrite_image *images, unsigned count, GError **error)
 {
@@ -184,6 +200,41 @@ static gboolean bundle_write(const struct manifest *manifest,
 	       bundlewrite_assemble(options.output, bytes, signature, parts, error);
 }
 
+static gboolean version_take(const struct ostreetree *tree, GError **error)
+{
+	if (options.version == NULL)
+		options.version = g_strdup(tree->version);
+	if (options.version == NULL)
+		return failure_set(error, FAULT_OSTREE_VERSION,
+				   "the commit %s has no \"version\" in its metadata",
+				   tree->commit);
+	if (!version_is_valid(options.version))
+		return failure_set(error, FAULT_OSTREE_VERSION,
+				   "\"%s\", of the commit %s, is not a version", options.version,
+				   tree->commit);
+	return TRUE;
+}
+
+/* *ret_fd: the root image, without a name; -1: --root has it. */
+static gboolean commit_take(struct manifest *manifest, int *ret_fd, GError **error)
+{
+	g_autoptr(Ostreetree) tree = NULL;
+
+	*ret_fd = -1;
+	if (options.ostree == NULL)
+		return TRUE;
+	tree = ostreetree_open(options.ostree, error);
+	if (tree == NULL || !version_take(tree, error))
+		return FALSE;
+	*ret_fd = image_make(tree, options.output, error);
+	if (*ret_fd < 0)
+		return FALSE;
+	options.root = g_strdup_printf("/proc/self/fd/%d", *ret_fd);
+	manifest->ostree_commit = g_strdup(tree->commit);
+	manifest->ostree_ref = g_strdup(tree->ref);
+	return TRUE;
+}
+
 gboolean command_build(int argc, char **argv, GError **error)
 {
 	g_autoptr(Manifest) manifest = g_new0(struct manifest, 1);
@@ -191,13 +242,14 @@ gboolean command_build(int argc, char **argv, GError **error)
 		{ "uki", NULL, &manifest->uki },
 		{ "root", NULL, &manifest->root },
 	};
+	int image_fd;
 
 	if (!command_parse(
 		    &argc, &argv, NULL,
 		    "Makes a bundle: the release's manifest, signed, with the root image and the "
 		    "UKI. The security version is taken from the UKI's os-release.",
 		    ENTRIES, 0, error) ||
-	    !options_check(error))
+	    !options_check(error) || !commit_take(manifest, &image_fd, error))
 		return FALSE;
 	images[0].path = options.uki;
 	images[1].path = options.root;

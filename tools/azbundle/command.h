@@ -15,6 +15,7 @@ struct command {
 
 gboolean command_keys(int argc, char **argv, GError **error);
 gboolean command_uki(int argc, char **argv, GError **error);
+gboolean command_image(int argc, char **argv, GError **error);
 gboolean command_build(int argc, char **argv, GError **error);
 gboolean command_delta(int argc, char **argv, GError **error);
 gboolean command_info(int argc, char **argv, GError **error);

@@ -70,6 +70,10 @@ gboolean command_info(int argc, char **argv, GError **error)
 	image_print("uki", &manifest->uki);
 	printf("pcr11 sha256      %s\n",
 	       manifest->pcr11_sha256 != NULL ? manifest->pcr11_sha256 : "-");
+	if (manifest->ostree_commit != NULL)
+		printf("ostree commit     %s\n", manifest->ostree_commit);
+	if (manifest->ostree_ref != NULL)
+		printf("ostree ref        %s\n", manifest->ostree_ref);
 	sections_print(bundle);
 	return TRUE;
 }

@@ -8,6 +8,7 @@
 static const struct command COMMANDS[] = {
 	{ "keys", "make a set of test keys and certificates", command_keys },
 	{ "uki", "make a unified kernel image for a root image", command_uki },
+	{ "image", "make a root image out of an ostree commit", command_image },
 	{ "build", "make a signed bundle out of a root image and its UKI", command_build },
 	{ "delta", "make a bundle with only what an old release lacks", command_delta },
 	{ "info", "tell what a bundle holds, without verifying it", command_info },
