@@ -22,8 +22,6 @@ LIBRARIES = {
     "libcryptsetup": {"luks.c"},
     "lz4hc": {"recode_lz4.c"},
     "openssl/": {"crypto.c", "enginekey.c", "pubkey.c", "signkey.c", "tufkey.c", "tufsign.c"},
-    "ostree": {"ostree.c"},
-    "openssl/": {"crypto.c", "pubkey.c", "signkey.c", "tufkey.c", "tufsign.c"},
     "<ostree": {"ostreelib.h"},
     "tss2/": {"tpm.c", "tpmesys.h"},
     "zstd.h": {"frame.c"},
