@@ -8,6 +8,8 @@
 
 #include "failure.h"
 #include "fleetlock.h"
+#include "healthbuiltin.h"
+#include "rebootcount.h"
 #include "slot.h"
 #include "source.h"
 #include "transfer.h"
@@ -22,9 +24,14 @@ enum key_kind {
 	KEY_APPROVAL,
 	KEY_REBOOT,
 	KEY_BUNDLES,
-	KEY_URL,   /* http or https */
-	KEY_GROUP, /* of a lock server */
+	KEY_URL,           /* http or https */
+	KEY_GROUP,         /* of a lock server */
+	KEY_NAMES,         /* words, separated by ;, or none */
+	KEY_CHECKS,        /* names of built-in checks */
+	KEY_WANTED_CHECKS, /* likewise, also of such that may not decide */
 };
+
+enum { NAMES_MAX = 64 }; /* in one list */
 
 struct key {
 	const char *group;
@@ -60,6 +67,31 @@ static const struct key KEYS[] = {
 	{ "health", "timeout", KEY_NUMBER, offsetof(struct config, health_timeout_s), "60", 1,
 	  3600 },
 	{ "health", "retries", KEY_NUMBER, offsetof(struct config, health_retries), "2", 0, 10 },
+	{ "health", "retry-pause", KEY_NUMBER, offsetof(struct config, health.pause_s), "1", 1,
+	  600 },
+	{ "health", "soak", KEY_NUMBER, offsetof(struct config, health.soak_s), "0", 0, 3600 },
+	{ "health", "rounds", KEY_NUMBER, offsetof(struct config, health.rounds), "1", 1, 5 },
+	{ "health", "parallel", KEY_NUMBER, offsetof(struct config, health.parallel), "4", 1, 16 },
+	{ "health", "memory", KEY_NUMBER, offsetof(struct config, health.memory_mib), "512", 0,
+	  1048576 },
+	{ "health", "tasks", KEY_NUMBER, offsetof(struct config, health.tasks), "256", 0, 100000 },
+	{ "health", "greenboot", KEY_YES, offsetof(struct config, health.greenboot), "yes", 0, 0 },
+	{ "health", "units", KEY_NAMES, offsetof(struct config, health.units), "", 0, 0 },
+	{ "health", "wanted-units", KEY_NAMES, offsetof(struct config, health.wanted_units), "", 0,
+	  0 },
+	{ "health", "unit-soak", KEY_NUMBER, offsetof(struct config, health.unit_soak_s), "30", 0,
+	  3600 },
+	{ "health", "builtins", KEY_CHECKS, offsetof(struct config, health.builtins), "", 0, 0 },
+	{ "health", "wanted-builtins", KEY_WANTED_CHECKS,
+	  offsetof(struct config, health.wanted_builtins), "root;failed-units;clock;space", 0, 0 },
+	{ "health", "failed-units-except", KEY_NAMES, offsetof(struct config, health.failed_except),
+	  "", 0, 0 },
+	{ "health", "space", KEY_NUMBER, offsetof(struct config, health.space_mib), "16", 0,
+	  1048576 },
+	{ "health", "reboot", KEY_REBOOT, offsetof(struct config, health.reboot_never), "auto", 0,
+	  0 },
+	{ "health", "reboots-per-day", KEY_NUMBER, offsetof(struct config, health.reboots_max),
+	  "10", 0, REBOOTCOUNT_MAX },
 	{ "network", "parallel", KEY_NUMBER, offsetof(struct config, parallel), "4", 1,
 	  SOURCE_PARALLEL_MAX },
 	{ "network", "rate", KEY_NUMBER, offsetof(struct config, rate_bytes_s), "0", 0, UINT_MAX },
@@ -178,6 +210,35 @@ static gboolean paths_store(const struct key *key, const char *value, char ***me
 	return TRUE;
 }
 
+static gboolean name_is_allowed(const struct key *key, const char *name)
+{
+	return key->kind == KEY_NAMES ||
+	       (key->kind == KEY_CHECKS ? healthbuiltin_may_be_required(name)
+					: healthbuiltin_is_known(name));
+}
+
+static gboolean names_store(const struct key *key, const char *value, char ***member,
+			    GError **error)
+{
+	g_auto(GStrv) parts = g_strsplit(value, ";", 0);
+	g_autoptr(GStrvBuilder) names = g_strv_builder_new();
+	unsigned count = 0;
+
+	for (char **part = parts; *part != NULL; part++) {
+		if (*g_strstrip(*part) == '\0')
+			continue;
+		if (++count > NAMES_MAX)
+			return value_refuse(error, key, value, "a shorter list");
+		if (!name_is_allowed(key, *part))
+			return failure_set(error, FAULT_CONFIG_VALUE,
+					   "[%s] %s: there is no such check as %s here", key->group,
+					   key->name, *part);
+		g_strv_builder_add(names, *part);
+	}
+	*member = g_strv_builder_end(names);
+	return TRUE;
+}
+
 static gboolean number_store(const struct key *key, const char *value, unsigned *member,
 			     GError **error)
 {
@@ -229,6 +290,10 @@ static gboolean value_store(const struct key *key, const char *value, struct con
 		return text_store(key, value, member, error);
 	case KEY_PATHS:
 		return paths_store(key, value, member, error);
+	case KEY_NAMES:
+	case KEY_CHECKS:
+	case KEY_WANTED_CHECKS:
+		return names_store(key, value, member, error);
 	case KEY_NUMBER:
 		return number_store(key, value, member, error);
 	case KEY_WINDOW:
@@ -322,6 +387,11 @@ void config_free(struct config *config)
 	g_free(config->tcti);
 	g_free(config->volume);
 	g_strfreev(config->health_dirs);
+	g_strfreev(config->health.units);
+	g_strfreev(config->health.wanted_units);
+	g_strfreev(config->health.builtins);
+	g_strfreev(config->health.wanted_builtins);
+	g_strfreev(config->health.failed_except);
 	g_free(config->proxy);
 	g_free(config->ca_file);
 	g_free(config->certificate);

@@ -7,6 +7,26 @@
 
 #include "policy.h"
 
+/* [health], but for folders=, timeout= and retries=. */
+struct config_health {
+	unsigned pause_s;       /* retry-pause=, 1..600, default 1 */
+	unsigned soak_s;        /* soak=, 0..3600, default 0 */
+	unsigned rounds;        /* rounds=, 1..5, default 1 */
+	unsigned parallel;      /* parallel=, 1..16, default 4 */
+	unsigned memory_mib;    /* memory=, 0..1048576, default 512 */
+	unsigned tasks;         /* tasks=, 0..100000, default 256 */
+	gboolean greenboot;     /* greenboot=no|yes, default yes */
+	char **units;           /* units=, default none */
+	char **wanted_units;    /* wanted-units=, default none */
+	unsigned unit_soak_s;   /* unit-soak=, 0..3600, default 30 */
+	char **builtins;        /* builtins=, default none */
+	char **wanted_builtins; /* wanted-builtins=, default root;failed-units;clock;space */
+	char **failed_except;   /* failed-units-except=, default none */
+	unsigned space_mib;     /* space=, 0..1048576, default 16 */
+	gboolean reboot_never;  /* reboot=auto|never, default auto */
+	unsigned reboots_max;   /* reboots-per-day=, 0..100, default 10 */
+};
+
 struct config {
 	char *disk;                /* [layout] disk=, NULL: the one that was booted from */
 	char *product;             /* [product] name=, required */
@@ -59,6 +79,7 @@ struct config {
 	char *report_prometheus;         /* [report] prometheus=, path of a file; NULL: none */
 	unsigned hook_time_s;            /* [reboot] hook-timeout=, 1..3600, default 60 */
 	unsigned warn_s;                 /* [reboot] warn=, 0..3600, default 60 */
+	struct config_health health;     /* the rest of [health] */
 };
 typedef struct config Config; /* for g_autoptr() only */
 

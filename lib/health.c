@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Checks run side by side, so that one that waits for its timeout does not hold up the others;
- * the runs of one check follow each other in one thread, which alone writes that check's result. */
+ * the runs of one check follow each other in one thread, which alone writes that check's result.
+ * greenboot's run one after the other, as they expect it: in one thread, too. Units wait more than
+ * they work: each has its thread. */
 #include "health.h"
 
-#include <signal.h>
 #include <string.h>
 
 #include "failure.h"
-#include "healthexec.h"
+#include "healthbuiltin.h"
 #include "healthlist.h"
+#include "healthoutcome.h"
+#include "healthprogram.h"
+#include "healthunit.h"
 
 enum {
-	HEALTH_SIDE_BY_SIDE = 4,
-	HEALTH_RETRY_PAUSE_MS = 500, /* what failed a moment ago mostly needs a moment */
+	PAUSE_MS = 500, /* what failed a moment ago mostly needs a moment */
+	UNITS_SIDE_BY_SIDE = 128,
 };
 
 struct health_work {
@@ -23,8 +27,27 @@ struct health_work {
 struct health_task {
 	const struct healthlist_entry *entry;
 	struct health_check *check;
-	struct healthexec_result last;
+	struct health_task *after; /* of greenboot's: what comes next */
 };
+
+static const healthoutcome_run RUNNERS[HEALTH_SOURCE_COUNT] = {
+	[HEALTH_FOLDER] = healthprogram_run,
+	[HEALTH_GREENBOOT] = healthprogram_run,
+	[HEALTH_UNIT] = healthunit_run,
+	[HEALTH_BUILTIN] = healthbuiltin_run,
+};
+
+static const char *const SOURCE_NAMES[HEALTH_SOURCE_COUNT] = {
+	[HEALTH_FOLDER] = "program",
+	[HEALTH_GREENBOOT] = "greenboot",
+	[HEALTH_UNIT] = "unit",
+	[HEALTH_BUILTIN] = "builtin",
+};
+
+const char *health_source_name(enum health_source source)
+{
+	return SOURCE_NAMES[source];
+}
 
 static void check_free(gpointer data)
 {
@@ -32,153 +55,156 @@ static void check_free(gpointer data)
 
 	g_free(check->name);
 	g_free(check->output);
+	g_free(check->reason);
 	g_free(check);
-}
-
-static void task_free(gpointer data)
-{
-	struct health_task *task = data;
-
-	g_free(task->last.output);
-	g_free(task);
-}
-
-static char **environment_new(const struct health_task *task, unsigned timeout_s)
-{
-	g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
-	g_autofree char *name = g_strdup_printf("AZUPDATE_CHECK=%s", task->entry->name);
-	g_autofree char *run = g_strdup_printf("AZUPDATE_RUN=%u", task->check->runs);
-	g_autofree char *timeout = g_strdup_printf("AZUPDATE_TIMEOUT=%u", timeout_s);
-
-	g_strv_builder_add_many(
-		builder, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-		"LANG=C", task->entry->required ? "AZUPDATE_KIND=required" : "AZUPDATE_KIND=wanted",
-		name, run, timeout, NULL);
-	return g_strv_builder_end(builder);
-}
-
-static fault fault_of(const struct healthexec_result *last)
-{
-	switch (last->end) {
-	case HEALTHEXEC_EXITED:
-		return last->number == 0 ? FAULT_OK : FAULT_HEALTH_REQUIRED;
-	case HEALTHEXEC_KILLED:
-		return FAULT_HEALTH_REQUIRED;
-	case HEALTHEXEC_TIMEOUT:
-	case HEALTHEXEC_CANCELLED:
-		return FAULT_HEALTH_TIMEOUT;
-	case HEALTHEXEC_NOT_STARTED:
-		return FAULT_HEALTH_RUN;
-	}
-	g_assert_not_reached();
 }
 
 /* FALSE when another run is of no use. */
 static gboolean task_run_once(struct health_task *task, const struct health_work *work)
 {
 	struct health_check *check = task->check;
-	g_auto(GStrv) environment = NULL;
+	struct healthoutcome outcome = { .exit_status = -1 };
 
 	check->runs++;
-	environment = environment_new(task, work->options->timeout_s);
-	g_clear_pointer(&task->last.output, g_free);
-	healthexec_run(task->entry->path, environment, work->options->timeout_s, work->cancellable,
-		       &task->last);
-	check->why = fault_of(&task->last);
-	check->passed = check->why == FAULT_OK;
-	return !check->passed && task->last.end != HEALTHEXEC_NOT_STARTED;
+	RUNNERS[task->entry->source](task->entry, work->options, check->runs, work->cancellable,
+				     &outcome);
+	check->why = outcome.why;
+	check->passed = outcome.why == FAULT_OK;
+	check->exit_status = outcome.exit_status;
+	g_free(check->output);
+	g_free(check->reason);
+	check->output = outcome.output != NULL ? outcome.output : g_strdup("");
+	check->reason = outcome.reason != NULL ? outcome.reason : g_strdup("");
+	return !check->passed && !outcome.is_final;
 }
 
-static void pause_unless_cancelled(GCancellable *cancellable)
+static void pause_unless_cancelled(const struct health_work *work, unsigned time_ms)
 {
 	GPollFD poll;
 
-	if (!g_cancellable_make_pollfd(cancellable, &poll)) {
-		g_usleep(HEALTH_RETRY_PAUSE_MS * 1000);
+	if (!g_cancellable_make_pollfd(work->cancellable, &poll)) {
+		g_usleep((gulong)time_ms * 1000);
 		return;
 	}
-	g_poll(&poll, 1, HEALTH_RETRY_PAUSE_MS);
-	g_cancellable_release_fd(cancellable);
+	g_poll(&poll, 1, (gint)time_ms);
+	g_cancellable_release_fd(work->cancellable);
 }
 
-static void task_run(gpointer data, gpointer user_data)
+static gboolean is_cancelled(const struct health_work *work)
 {
-	struct health_task *task = data;
+	return g_cancellable_is_cancelled(work->cancellable);
+}
+
+static void task_try(struct health_task *task, const struct health_work *work)
+{
+	const unsigned pause_ms = work->options->pause_ms != 0 ? work->options->pause_ms : PAUSE_MS;
+	unsigned tries = 1 + work->options->retries;
+
+	while (!is_cancelled(work) && task_run_once(task, work) && --tries > 0)
+		pause_unless_cancelled(work, pause_ms);
+}
+
+static void task_run(struct health_task *task, const struct health_work *work)
+{
 	struct health_check *check = task->check;
-	const struct health_work *work = user_data;
 	const gint64 start_us = g_get_monotonic_time();
 
-	while (!g_cancellable_is_cancelled(work->cancellable) && task_run_once(task, work) &&
-	       check->runs <= work->options->retries)
-		pause_unless_cancelled(work->cancellable);
+	task_try(task, work);
+	if (check->passed && work->options->soak_s > 0 && check->source != HEALTH_UNIT) {
+		pause_unless_cancelled(work, work->options->soak_s * 1000);
+		task_try(task, work);
+	}
 	check->duration_ms = (unsigned)((g_get_monotonic_time() - start_us) / 1000);
-	check->exit_status = task->last.end == HEALTHEXEC_EXITED ? task->last.number : -1;
-	check->output = g_strdup(task->last.output == NULL ? "" : task->last.output);
+}
+
+static void chain_run(gpointer data, gpointer user_data)
+{
+	for (struct health_task *task = data; task != NULL; task = task->after) {
+		task_run(task, user_data);
+		if (task->check->required && !task->check->passed)
+			break;
+	}
+}
+
+static struct health_task *task_new(const struct healthlist_entry *entry,
+				    struct health_result *result)
+{
+	struct health_task *task = g_new0(struct health_task, 1);
+
+	task->entry = entry;
+	task->check = g_new0(struct health_check, 1);
+	task->check->name = g_strdup(entry->name);
+	task->check->source = entry->source;
+	task->check->required = entry->required;
+	task->check->exit_status = -1;
+	task->check->output = g_strdup("");
+	task->check->reason = g_strdup("");
+	g_ptr_array_add(result->checks, task->check);
+	return task;
 }
 
 static GPtrArray *tasks_new(GPtrArray *entries, struct health_result *result)
 {
-	GPtrArray *tasks = g_ptr_array_new_with_free_func(task_free);
+	GPtrArray *tasks = g_ptr_array_new_with_free_func(g_free);
+	struct health_task *before = NULL;
 
 	for (guint i = 0; i < entries->len; i++) {
-		struct health_task *task = g_new0(struct health_task, 1);
+		struct health_task *task = task_new(g_ptr_array_index(entries, i), result);
 
-		task->entry = g_ptr_array_index(entries, i);
-		task->check = g_new0(struct health_check, 1);
-		task->check->name = g_strdup(task->entry->name);
-		task->check->required = task->entry->required;
-		g_ptr_array_add(result->checks, task->check);
 		g_ptr_array_add(tasks, task);
+		if (task->entry->source != HEALTH_GREENBOOT)
+			continue;
+		if (before != NULL)
+			before->after = task;
+		before = task;
 	}
 	return tasks;
 }
 
+/* A thread that cannot be made now leaves its task in the queue of the others; with no thread at
+ * all the pool aborts, as GLib does when it is out of memory. */
 static gboolean tasks_run(GPtrArray *tasks, struct health_work *work, GError **error)
 {
-	GThreadPool *pool = g_thread_pool_new(task_run, work, HEALTH_SIDE_BY_SIDE, FALSE, NULL);
+	const unsigned parallel = work->options->parallel != 0 ? work->options->parallel
+							       : HEALTH_PARALLEL;
+	GThreadPool *programs = g_thread_pool_new(chain_run, work, (gint)parallel, FALSE, NULL);
+	GThreadPool *units = g_thread_pool_new(chain_run, work, UNITS_SIDE_BY_SIDE, FALSE, NULL);
+	gboolean in_chain = FALSE;
 
-	/* A thread that cannot be made now leaves its task in the queue of the others; with no
-	 * thread at all the pool aborts, as GLib does when it is out of memory. */
-	for (guint i = 0; i < tasks->len; i++)
-		g_thread_pool_push(pool, g_ptr_array_index(tasks, i), NULL);
-	g_thread_pool_free(pool, FALSE, TRUE);
+	for (guint i = 0; i < tasks->len; i++) {
+		struct health_task *task = g_ptr_array_index(tasks, i);
+		const enum health_source source = task->entry->source;
+
+		if (source == HEALTH_GREENBOOT && in_chain)
+			continue; /* the first one leads to it */
+		in_chain |= source == HEALTH_GREENBOOT;
+		g_thread_pool_push(source == HEALTH_UNIT ? units : programs, task, NULL);
+	}
+	g_thread_pool_free(programs, FALSE, TRUE);
+	g_thread_pool_free(units, FALSE, TRUE);
 	if (g_cancellable_is_cancelled(work->cancellable))
 		return failure_set(error, FAULT_JOB_CANCELLED, "the health checks were cancelled");
 	return TRUE;
 }
 
-static char *reason_of(const struct health_task *task, unsigned timeout_s)
+/* What greenboot did not come to is no result. */
+static void result_conclude(struct health_result *result)
 {
-	const char *name = task->check->name;
-	const int number = task->last.number;
+	for (guint i = result->checks->len; i > 0; i--) {
+		const struct health_check *check = g_ptr_array_index(result->checks, i - 1);
 
-	switch (task->last.end) {
-	case HEALTHEXEC_EXITED:
-		return g_strdup_printf("check \"%s\" failed: exit status %d", name, number);
-	case HEALTHEXEC_KILLED:
-		return g_strdup_printf("check \"%s\" was killed by signal %d (%s)", name, number,
-				       strsignal(number));
-	case HEALTHEXEC_TIMEOUT:
-	case HEALTHEXEC_CANCELLED:
-		return g_strdup_printf("check \"%s\" did not end within %u s", name, timeout_s);
-	case HEALTHEXEC_NOT_STARTED:
-		return g_strdup_printf("check \"%s\" could not be started: %s", name,
-				       g_strerror(number));
+		if (check->runs == 0)
+			g_ptr_array_remove_index(result->checks, i - 1);
 	}
-	g_assert_not_reached();
-}
-
-static void result_conclude(struct health_result *result, GPtrArray *tasks, unsigned timeout_s)
-{
 	result->healthy = TRUE;
-	for (guint i = 0; i < tasks->len && result->healthy; i++) {
-		const struct health_task *task = g_ptr_array_index(tasks, i);
+	for (guint i = 0; i < result->checks->len && result->healthy; i++) {
+		const struct health_check *check = g_ptr_array_index(result->checks, i);
 
-		if (!task->check->required || task->check->passed)
+		if (!check->required || check->passed)
 			continue;
 		result->healthy = FALSE;
-		result->why = task->check->why;
-		result->reason = reason_of(task, timeout_s);
+		result->why = check->why;
+		result->reason = g_strdup_printf("check \"%s\" %s", check->name, check->reason);
 	}
 	if (result->healthy)
 		result->reason = g_strdup("no required check failed");
@@ -199,7 +225,7 @@ struct health_result *health_run(const struct health_options *options, GCancella
 	tasks = tasks_new(entries, result);
 	if (!tasks_run(tasks, &work, error))
 		return NULL;
-	result_conclude(result, tasks, options->timeout_s);
+	result_conclude(result);
 	return g_steal_pointer(&result);
 }
 

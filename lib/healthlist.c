@@ -2,6 +2,7 @@
 #include "healthlist.h"
 
 #include "execlist.h"
+#include "greenboot.h"
 
 enum { HEALTHLIST_MAX = 256 }; /* checks of one kind in all folders together */
 
@@ -12,8 +13,8 @@ void healthlist_entry_free(struct healthlist_entry *entry)
 	g_free(entry);
 }
 
-static gboolean kind_find(const struct health_options *options, gboolean required,
-			  GPtrArray *entries, GError **error)
+static gboolean folders_find(const struct health_options *options, gboolean required,
+			     GPtrArray *entries, GError **error)
 {
 	const struct execlist_rules rules = { .refusal = FAULT_HEALTH_FOLDER,
 					      .trust_owner = options->trust_owner,
@@ -27,12 +28,39 @@ static gboolean kind_find(const struct health_options *options, gboolean require
 		struct execlist_entry *file = found->pdata[i];
 		struct healthlist_entry *entry = g_new0(struct healthlist_entry, 1);
 
+		entry->source = HEALTH_FOLDER;
 		entry->path = g_steal_pointer(&file->path);
 		entry->name = g_steal_pointer(&file->name);
 		entry->required = required;
 		g_ptr_array_add(entries, entry);
 	}
 	return found != NULL;
+}
+
+static void names_add(char **names, enum health_source source, gboolean required,
+		      GPtrArray *entries)
+{
+	for (; names != NULL && *names != NULL; names++) {
+		struct healthlist_entry *entry = g_new0(struct healthlist_entry, 1);
+
+		entry->source = source;
+		entry->name = g_strdup(*names);
+		entry->required = required;
+		g_ptr_array_add(entries, entry);
+	}
+}
+
+static gboolean kind_find(const struct health_options *options, gboolean required,
+			  GPtrArray *entries, GError **error)
+{
+	if (!folders_find(options, required, entries, error) ||
+	    !greenboot_find(options, required, entries, error))
+		return FALSE;
+	names_add(required ? options->units : options->wanted_units, HEALTH_UNIT, required,
+		  entries);
+	names_add(required ? options->builtins : options->wanted_builtins, HEALTH_BUILTIN, required,
+		  entries);
+	return TRUE;
 }
 
 GPtrArray *healthlist_find(const struct health_options *options, GError **error)

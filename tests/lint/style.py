@@ -19,7 +19,7 @@ LIBRARIES = {
     "ext2fs/": {"filemap_ext4.c"},
     "intel-ipsec-mb": {"blockhash_ipsecmb.c"},
     "jansson.h": {"json.h"},
-    "libcryptsetup": {"luks.c"},
+    "libcryptsetup": {"dmroot.c", "luks.c"},
     "lz4hc": {"recode_lz4.c"},
     "openssl/": {"crypto.c", "enginekey.c", "pubkey.c", "signkey.c", "tufkey.c", "tufsign.c"},
     "<ostree": {"ostreelib.h"},

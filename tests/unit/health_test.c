@@ -101,7 +101,7 @@ static void test_pass_and_fail(void)
 	result = bench_run(bench);
 	expect(result->checks->len == 3);
 	expect(!result->healthy && result->why == FAULT_HEALTH_REQUIRED);
-	expect(g_strcmp0(result->reason, "check \"20-bad\" failed: exit status 3") == 0);
+	expect(g_strcmp0(result->reason, "check \"20-bad\" failed: exit status 3: no route") == 0);
 	check = check_named(result, "10-good");
 	expect(check->passed && check->required && check->exit_status == 0 && check->runs == 1);
 	expect(g_strcmp0(check->output, "fine\nindeed\n") == 0);
@@ -180,7 +180,7 @@ static void test_timeout_kills_all(void)
 	result = bench_run(bench);
 	expect(g_get_monotonic_time() - start_us < 15 * G_USEC_PER_SEC);
 	expect(!result->healthy && result->why == FAULT_HEALTH_TIMEOUT);
-	expect(g_strcmp0(result->reason, "check \"hang\" did not end within 1 s") == 0);
+	expect(g_strcmp0(result->reason, "check \"hang\" did not end within 1 s: waiting") == 0);
 	expect(check_named(result, "hang")->exit_status == -1);
 	expect(g_strcmp0(check_named(result, "hang")->output, "waiting\n") == 0);
 	expect(check_named(result, "hang")->duration_ms >= 1000);
