@@ -6,7 +6,8 @@
 #include "failure.h"
 
 /* Everything that is not listed here changes the machine and needs root. */
-static const char *const READING[] = { "Refresh", "HealthLast", "Why", "History", NULL };
+static const char *const READING[] = { "Refresh", "HealthLast", "HealthList", "HealthShow",
+				       "Why",     "History",    NULL };
 
 static gboolean user_find(GDBusMethodInvocation *invocation, guint32 *ret_uid)
 {

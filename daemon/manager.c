@@ -8,6 +8,7 @@
 
 #include "call.h"
 #include "failure.h"
+#include "healthmethods.h"
 #include "publish.h"
 #include "source.h"
 #include "tpm_methods.h"
@@ -350,22 +351,6 @@ static gboolean refresh_handle(BusManager *manager, GDBusMethodInvocation *invoc
 	return TRUE;
 }
 
-static gboolean health_last_handle(BusManager *manager, GDBusMethodInvocation *invocation,
-				   gpointer user_data)
-{
-	g_autofree char *json = NULL;
-	struct machine *machine;
-	GError *error = NULL;
-
-	if (!server_machine(user_data, &machine, &error))
-		return call_fail(invocation, error);
-	json = machine_health_last(machine, &error);
-	if (json == NULL)
-		return call_fail(invocation, error);
-	bus_manager_complete_health_last(manager, invocation, json);
-	return TRUE;
-}
-
 /* A TPM takes its time, so it is asked in a thread of its own. */
 struct attesting {
 	struct server *server;
@@ -450,12 +435,12 @@ static const struct handler HANDLERS[] = {
 	{ "handle-mark-bad", G_CALLBACK(mark_bad_handle) },
 	{ "handle-run-health", G_CALLBACK(run_health_handle) },
 	{ "handle-attest", G_CALLBACK(attest_handle) },
-	{ "handle-health-last", G_CALLBACK(health_last_handle) },
 };
 
 void manager_connect(BusManager *manager, struct server *server)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(HANDLERS); i++)
 		g_signal_connect(manager, HANDLERS[i].signal, HANDLERS[i].call, server);
+	healthmethods_connect(manager, server);
 	tpm_methods_connect(manager, server);
 }

@@ -84,10 +84,13 @@ static GVariant *check_encode(const struct health_check *check)
 	g_variant_dict_insert(&dict, "runs", "u", check->runs);
 	g_variant_dict_insert(&dict, "duration_ms", "u", check->duration_ms);
 	g_variant_dict_insert(&dict, "output", "s", check->output);
+	g_variant_dict_insert(&dict, "kind", "s", health_source_name(check->source));
+	g_variant_dict_insert(&dict, "reason", "s", check->reason == NULL ? "" : check->reason);
 	return g_variant_dict_end(&dict);
 }
 
-GVariant *result_health(const struct health_result *result, const char *verdict)
+GVariant *result_health(const struct health_result *result, const char *verdict,
+			const char *because)
 {
 	GVariantBuilder checks;
 	GVariantDict dict;
@@ -100,6 +103,7 @@ GVariant *result_health(const struct health_result *result, const char *verdict)
 	g_variant_dict_insert(&dict, "healthy", "b", result->healthy);
 	g_variant_dict_insert(&dict, "reason", "s", result->reason == NULL ? "" : result->reason);
 	g_variant_dict_insert(&dict, "verdict", "s", verdict);
+	g_variant_dict_insert(&dict, "because", "s", because);
 	g_variant_dict_insert_value(&dict, "checks", g_variant_builder_end(&checks));
 	return g_variant_dict_end(&dict);
 }

@@ -5,6 +5,7 @@
 #include "bus.h"
 #include "caller.h"
 #include "failure.h"
+#include "healthverdict.h"
 #include "manager.h"
 #include "publish.h"
 #include "updates.h"
@@ -123,6 +124,7 @@ gboolean server_refresh(struct server *server, GError **error)
 	if (status == NULL)
 		return FALSE;
 	publish_manager(server->manager, status);
+	bus_manager_set_health_held(server->manager, healthverdict_is_held(server->config));
 	for (unsigned i = 0; i < SLOT_COUNT; i++)
 		publish_slot(server->slots[i], &status->slots[i]);
 	g_dbus_interface_skeleton_flush(G_DBUS_INTERFACE_SKELETON(server->manager));

@@ -4,6 +4,9 @@
 #include <unistd.h>
 
 #include "failure.h"
+#include "greenboot.h"
+#include "healthsetup.h"
+#include "healthverdict.h"
 #include "reboot.h"
 #include "result.h"
 #include "updater.h"
@@ -13,12 +16,6 @@ struct work_health {
 	struct machine *machine;
 	struct job *job; /* once it runs */
 	gboolean act;
-};
-
-static const char *const VERDICT_NAMES[] = {
-	[MACHINE_COMMITTED] = "committed",
-	[MACHINE_REBOOT] = "reboot",
-	[MACHINE_STAY] = "stay",
 };
 
 struct work *work_new(struct server *server)
@@ -128,21 +125,42 @@ const char *work_start(struct work *work, enum work_kind kind, GError **error)
 	return server_start_job(work->server, &task, error);
 }
 
-static gboolean health_act(const struct work_health *health, const struct health_result *result,
-			   GVariant **ret_result, GError **error)
+/* What the slots could not take in is on record all the same. */
+static gboolean health_refuse(const struct work_health *health, const struct healthsetup *setup,
+			      const struct health_result *result, GVariant **ret_result,
+			      const GError *why)
 {
-	enum machine_verdict verdict;
+	healthverdict_record(server_config(health->server), &setup->release, result, "none",
+			     why->message);
+	*ret_result = result_health(result, "none", why->message);
+	return FALSE;
+}
 
-	if (!machine_judge(health->machine, result, &verdict, error)) {
-		*ret_result = result_health(result, "none");
+static gboolean health_act(const struct work_health *health, const struct healthsetup *setup,
+			   const struct health_result *result, GVariant **ret_result,
+			   GError **error)
+{
+	const struct config *config = server_config(health->server);
+	GCancellable *cancellable = job_cancellable(health->job);
+	g_autoptr(GError) why = NULL;
+	enum machine_verdict verdict;
+	struct ladder_choice choice;
+
+	if (!machine_judge(health->machine, result, &verdict, &why)) {
+		health_refuse(health, setup, result, ret_result, why);
+		g_propagate_error(error, g_steal_pointer(&why));
 		return FALSE;
 	}
-	*ret_result = result_health(result, VERDICT_NAMES[verdict]);
-	g_message("health: %s; verdict: %s", result->reason, VERDICT_NAMES[verdict]);
-	if (verdict != MACHINE_REBOOT) /* a boot that goes on; else the next one tells it */
-		updater_settle(server_config(health->server), health->machine,
-			       job_cancellable(health->job));
-	return verdict != MACHINE_REBOOT || reboot_request(server_bus(health->server), error);
+	choice = healthverdict_choose(config, &setup->release, result->healthy,
+				      verdict == MACHINE_REBOOT);
+	*ret_result = result_health(result, ladder_step_name(choice.step),
+				    ladder_reason_text(choice.reason));
+	healthverdict_record(config, &setup->release, result, ladder_step_name(choice.step),
+			     ladder_reason_text(choice.reason));
+	greenboot_conclude(&setup->options, result->healthy, cancellable);
+	if (choice.step != LADDER_REBOOT) /* a boot that goes on; else the next one tells it */
+		updater_settle(config, health->machine, cancellable);
+	return choice.step != LADDER_REBOOT || reboot_request(server_bus(health->server), error);
 }
 
 /* Checks that cannot be run say nothing good of the release: they count as a failed check, or a
@@ -157,33 +175,50 @@ static struct health_result *health_refused(const GError *why)
 	return result;
 }
 
+/* NULL: they could not be run. */
+static struct health_result *checks_run(const struct work_health *health,
+					const struct health_options *options, GError **error)
+{
+	const struct config *config = server_config(health->server);
+	struct ladder_state state = { .rounds_left = health->act ? config->health.rounds : 1 };
+	struct health_result *result = NULL;
+
+	do {
+		health_result_free(result);
+		state.rounds_left--;
+		result = health_run(options, job_cancellable(health->job), error);
+		state.healthy = result != NULL && result->healthy;
+	} while (result != NULL && ladder_choose(&state).step == LADDER_RETRY);
+	return result;
+}
+
 static gboolean health_run_job(struct job *job, gpointer data, GVariant **ret_result,
 			       GError **error)
 {
 	static const struct machine_progress STEP = { .step = "run checks" };
 	struct work_health *health = data;
-	const struct config *config = server_config(health->server);
-	const struct health_options options = {
-		.folders = config->health_dirs,
-		.timeout_s = config->health_timeout_s,
-		.retries = config->health_retries,
-	};
+	struct healthsetup setup;
 	g_autoptr(HealthResult) result = NULL;
 	g_autoptr(GError) why = NULL;
+	gboolean done = TRUE;
 
 	health->job = job;
 	job_progress(&STEP, job);
-	result = health_run(&options, job_cancellable(job), &why);
+	healthsetup_init(&setup, health->server, health->machine);
+	result = checks_run(health, &setup.options, &why);
 	if (result == NULL && (!health->act || g_cancellable_is_cancelled(job_cancellable(job)))) {
+		healthsetup_done(&setup);
 		g_propagate_error(error, g_steal_pointer(&why));
 		return FALSE;
 	}
 	if (result == NULL)
 		result = health_refused(why);
 	if (health->act)
-		return health_act(health, result, ret_result, error);
-	*ret_result = result_health(result, "none");
-	return TRUE;
+		done = health_act(health, &setup, result, ret_result, error);
+	else
+		*ret_result = result_health(result, "none", "nothing is done about it");
+	healthsetup_done(&setup);
+	return done;
 }
 
 const char *work_health_start(struct server *server, gboolean act, GError **error)

@@ -152,20 +152,28 @@ gboolean machine_mark_good(struct machine *machine, unsigned slot, GError **erro
 gboolean machine_mark_bad(struct machine *machine, unsigned slot, const char *reason,
 			  GError **error);
 
-/* What to do after the health checks of this boot. */
+/* What the slots say of the health checks of this boot. */
 enum machine_verdict {
 	MACHINE_COMMITTED, /* healthy; the running slot is good now */
-	MACHINE_REBOOT,    /* not healthy, the reason is recorded: reboot now */
+	MACHINE_REBOOT,    /* not healthy, the reason is recorded: a reboot may help */
 	MACHINE_STAY,      /* not healthy, but a reboot would lead nowhere better */
 };
-/* Records the result of this boot's checks (also as state_dir/health.json) and decides. */
+/* Commits, or records the reason; ladder.h decides what follows. */
 gboolean machine_judge(struct machine *machine, const struct health_result *result,
 		       enum machine_verdict *ret_verdict, GError **error);
+
+struct machine_release {      /* the running one; free strings with _clear */
+	unsigned slot;        /* MACHINE_RUNNING_UNKNOWN: none, and nothing else is known */
+	char *version;        /* NULL: not known, as the others */
+	char *root_hash;      /* hex */
+	guint64 build_time_s; /* since 1970; 0: not known */
+	gboolean on_trial;    /* it was never committed */
+};
+void machine_release_get(struct machine *machine, struct machine_release *ret_release);
+void machine_release_clear(struct machine_release *release);
 /* What the running slot's release, TPM and firmware show of this boot, as attest.h has it, for a
  * nonce of QUOTE_NONCE_MIN to _MAX bytes. The caller frees. It may run beside a job, in another
  * thread: it reads what does not change while the machine is open. FAULT_ARGUMENT, FAULT_TPM_,
  * FAULT_EVENTLOG, faults of slots and disks. */
 char *machine_attest(const struct machine *machine, const uint8_t *nonce, size_t nonce_size,
 		     GError **error);
-/* The text of the last health.json; NULL with FAULT_STATE_FILE if there is none. */
-char *machine_health_last(struct machine *machine, GError **error);

@@ -38,6 +38,7 @@
 #define AZUPDATE_SCHEMA_ERROR "azupdate.error/1"             /* any command that failed */
 #define AZUPDATE_SCHEMA_EVENT "azupdate.event/1"             /* is posted to [report] url= */
 #define AZUPDATE_SCHEMA_HEALTH "azupdate.health/1"           /* health show */
+#define AZUPDATE_SCHEMA_HEALTHLIST "azupdate.healthlist/1"   /* health list */
 #define AZUPDATE_SCHEMA_HISTORY "azupdate.history/1"         /* history */
 #define AZUPDATE_SCHEMA_HOLD "azupdate.hold/1"               /* hold, unhold, approve */
 /* install, check, update, verify, repair, health run, cancel */

@@ -6,6 +6,7 @@ import os
 import pathlib
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -16,7 +17,8 @@ from rig import NAME, PATH, Rig, Skip, expect, expect_equal, wait_until
 
 FAKE = rig.program("AZUPDATED_FAKE")
 STRANGER = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-CONFIG = "[product]\nname=shop\n[health]\nfolders=@/health\nretries=0\n"
+CONFIG = ("[product]\nname=shop\n[health]\nfolders=@/health\nretries=0\n"
+          "[paths]\nstate=@/state\nrun=@/run\n")
 
 
 def bundle(machine, text):
@@ -252,7 +254,7 @@ def test_busy():
     with Rig(FAKE, CONFIG) as machine:
         job = job_start(machine, "hang")
         for words in (["install", bundle(machine, "release 3")], ["activate"], ["rollback"],
-                      ["mark-good"], ["mark-bad"], ["health", "run"], ["health", "show"], ["verify"],
+                      ["mark-good"], ["mark-bad"], ["health", "run"], ["verify"],
                       ["repair"], ["install", "--plan", bundle(machine, "release 3")]):
             expect_equal(machine.json(*words, status=4)["name"], "JOB_BUSY", words)
         machine.cli("status")
@@ -313,7 +315,8 @@ ACTIONS = [["Manager.Activate", "a"], ["Manager.Rollback"], ["Manager.MarkGood",
            ["Manager.MarkBad", "a", "x"], ["Manager.RunHealth", "true"],
            ["Manager.InstallUrl", "http://localhost/", "{}"], ["Manager.Verify", "a", "{}"],
            ["Manager.RepairUrl", "a", "", "{}"], ["Manager.PlanUrl", "http://localhost/", "{}"],
-           ["Manager.Attest", "[byte 1]"], ["Manager.TpmStatus"]]
+           ["Manager.Attest", "[byte 1]"], ["Manager.TpmStatus"],
+           ["Manager.HealthHold", "true"]]
 
 
 def test_stranger_may_look_only():
@@ -441,6 +444,82 @@ def test_reboot_cannot_start():
         expect('check "net" failed: exit status 3' in done.stdout, done.stdout)
         job = machine.status()["jobs"][0]
         expect_equal((job["state"], job["result"]["verdict"]), ("failed", "reboot"))
+
+
+def test_health_hold():
+    """Held, a failed check reboots nothing; the hold is gone with the run folder."""
+    with Rig(FAKE, CONFIG) as machine:
+        machine.check_add("net", "echo no route; exit 3")
+        expect_equal(machine.status()["health_held"], False)
+        for _ in range(2):
+            expect_equal(machine.json("health", "hold")["held"], True)
+        expect_equal(machine.status()["health_held"], True)
+        expect("azupdate health unhold" in machine.cli("status").stdout, "the hold is not shown")
+        job = machine.json("health", "run", "--act", status=7)
+        expect_equal(job["result"]["verdict"], "stay")
+        expect("held off" in job["result"]["because"], job)
+        for _ in range(2):
+            expect_equal(machine.json("health", "unhold")["held"], False)
+        expect_equal(machine.json("health", "run", "--act", status=1)["name"], "REBOOT")
+        machine.cli("health", "hold")
+        shutil.rmtree(machine.folder / "run")
+        machine.cli("health", "run", "--act", status=1)
+
+
+def test_reboot_limit():
+    """The count is of the last 24 hours, and a file that is damaged is no machine that never did."""
+    with Rig(FAKE, CONFIG + "[health]\nreboots-per-day=2\n") as machine:
+        machine.check_add("net", "exit 3")
+        for _ in range(2):
+            expect_equal(machine.json("health", "run", "--act", status=1)["name"], "REBOOT")
+        result = machine.json("health", "run", "--act", status=7)["result"]
+        expect_equal((result["verdict"], "24 hours" in result["because"]), ("stay", True))
+        (machine.folder / "state" / "health-reboots.json").write_text("{")
+        result = machine.json("health", "run", "--act", status=7)["result"]
+        expect_equal((result["verdict"], "not known" in result["because"]), ("stay", True))
+        result = machine.json("health", "run", "--act", status=7)["result"]
+        expect_equal((result["verdict"], "24 hours" in result["because"]), ("stay", True))
+        (machine.folder / "state" / "health-reboots.json").unlink()
+        machine.cli("health", "run", "--act", status=1)
+
+
+def test_reboot_never():
+    with Rig(FAKE, CONFIG + "[health]\nreboot=never\nrounds=2\n") as machine:
+        machine.check_add("net", f"echo x >>{machine.folder}/runs; exit 3")
+        expect_equal(machine.json("health", "run", "--act", status=7)["result"]["verdict"], "stay")
+        expect_equal((machine.folder / "runs").read_text(), "x\nx\n", "two rounds")
+
+
+def test_health_records():
+    with Rig(FAKE, CONFIG) as machine:
+        expect_equal(machine.json("health", "list")["boots"], [])
+        expect_equal(machine.json("health", "show", status=1)["name"], "STATE_FILE")
+        check = machine.check_add("net", "echo no route; exit 3")
+        machine.cli("health", "run", status=7)
+        expect_equal(machine.json("health", "list")["boots"], [], "it was not acted on")
+        machine.cli("health", "run", "--act", status=1)
+        boots = machine.json("health", "list")["boots"]
+        expect_equal([(boot["slot"], boot["version"], boot["healthy"], boot["verdict"]) for boot in boots],
+                     [("a", "1.0", False, "reboot")])
+        shown = machine.json("health", "show", boots[0]["boot"])
+        expect_equal(shown, machine.json("health", "show"))
+        net = shown["checks"][0]
+        expect_equal((net["kind"], net["reason"]), ("program", "failed: exit status 3: no route"))
+        text = machine.cli("health", "show", boots[0]["boot"]).stdout
+        expect("failed: exit status 3: no route" in text and "The machine reboots: " in text, text)
+        check.unlink()
+        machine.cli("health", "run", "--act")
+        expect_equal(machine.json("health", "list")["boots"][0]["verdict"], "committed", "the same boot")
+        expect("healthy" in machine.cli("health", "list").stdout, "text")
+        for boot in ("x", "../health", "0" * 32):
+            expect_equal(machine.json("health", "show", boot, status=1)["name"], "HEALTH_RECORD")
+        machine.cli("health", "list", "x", status=2)
+        job = job_start(machine, "hang")
+        machine.json("health", "show")          # also while a job runs
+        machine.cli("cancel", job)
+        machine.log.flush()
+        log = (machine.folder / "log").read_text()
+        expect('required check "net" failed: exit status 3: no route' in log, log)
 
 
 def test_broken_machine():

@@ -290,8 +290,15 @@ char *machine_attest(const struct machine *machine, const uint8_t *nonce, size_t
 	return NULL;
 }
 
-char *machine_health_last(struct machine *machine, GError **error)
+void machine_release_get(struct machine *machine, struct machine_release *ret_release)
 {
-	failure_set(error, FAULT_STATE_FILE, "no health checks were acted on yet");
-	return NULL;
+	*ret_release = (struct machine_release){ .slot = RUNNING,
+						 .version = g_strdup("1.0"),
+						 .root_hash = g_strdup("abcd") };
+}
+
+void machine_release_clear(struct machine_release *release)
+{
+	g_free(release->version);
+	g_free(release->root_hash);
 }

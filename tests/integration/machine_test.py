@@ -194,7 +194,7 @@ def test_release_that_fails():
         expect_equal(machine.json("health", "run", "--act", status=1)["name"], "REBOOT")
         failed = machine.status()["failed"]
         expect_equal((failed[0]["version"], failed[0]["reason"]),
-                     ("3.0", 'check "net" failed: exit status 3'))
+                     ("3.0", 'check "net" failed: exit status 3: no route'))
         machine.cli("mark-bad", "b", "--reason", "no network")
         machine.reboot("a")
         text = machine.cli("status").stdout

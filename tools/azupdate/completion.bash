@@ -22,7 +22,7 @@ _azupdate() {
 	*:-*)        mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$word") ;;
 	install:*)   mapfile -t COMPREPLY < <(compgen -f -X '!*.azb' -- "$word"; compgen -d -- "$word") ;;
 	tpm:*)       mapfile -t COMPREPLY < <(compgen -W 'status enroll' -- "$word") ;;
-	health:*)    mapfile -t COMPREPLY < <(compgen -W 'run show' -- "$word") ;;
+	health:*)    mapfile -t COMPREPLY < <(compgen -W 'run list show hold unhold' -- "$word") ;;
 	repair:*)    mapfile -t COMPREPLY < <(compgen -W 'a b' -- "$word"; compgen -f -X '!*.azb' -- "$word") ;;
 	activate:*|mark-good:*|mark-bad:*|verify:*) mapfile -t COMPREPLY < <(compgen -W 'a b' -- "$word") ;;
 	esac

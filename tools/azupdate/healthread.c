@@ -15,13 +15,13 @@ struct field {
 static const struct field CHECK_FIELDS[] = {
 	{ "name", "s" },        { "required", "b" }, { "passed", "b" },      { "fault", "u" },
 	{ "exit_status", "i" }, { "runs", "u" },     { "duration_ms", "u" }, { "output", "s" },
+	{ "kind", "s" },        { "reason", "s" },
 };
 
 static const struct field RESULT_FIELDS[] = {
-	{ "healthy", "b" },
-	{ "reason", "s" },
-	{ "slot", "s" },
-	{ "time_us", "x" },
+	{ "healthy", "b" }, { "reason", "s" },  { "slot", "s" },
+	{ "time_us", "x" }, { "boot", "s" },    { "version", "s" },
+	{ "verdict", "s" }, { "because", "s" }, { "fault", "u" },
 };
 
 /* NULL if the value is of another type than the field. */
@@ -80,5 +80,27 @@ GVariant *healthread_decode(const char *json, GError **error)
 	fields_decode(object, RESULT_FIELDS, G_N_ELEMENTS(RESULT_FIELDS), &builder);
 	g_variant_builder_add(&builder, "{sv}", "checks",
 			      checks_decode(json_object_get(object, "checks")));
+	return g_variant_builder_end(&builder);
+}
+
+GVariant *healthread_list(const char *json, GError **error)
+{
+	g_autofree char *wrapped = g_strdup_printf("{\"boots\":%s}", json);
+	g_autofree char *why = NULL;
+	g_autoptr(JsonValue) object = json_object_parse(wrapped, strlen(wrapped), &why);
+	const json_t *list = json_object_get(object, "boots");
+	GVariantBuilder builder;
+
+	if (object == NULL) {
+		failure_set(error, FAULT_STATE_FILE, "the list of records cannot be read: %s", why);
+		return NULL;
+	}
+	g_variant_builder_init(&builder, G_VARIANT_TYPE("aa{sv}"));
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		g_variant_builder_open(&builder, G_VARIANT_TYPE_VARDICT);
+		fields_decode(json_array_get(list, i), RESULT_FIELDS, G_N_ELEMENTS(RESULT_FIELDS),
+			      &builder);
+		g_variant_builder_close(&builder);
+	}
 	return g_variant_builder_end(&builder);
 }

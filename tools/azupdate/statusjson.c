@@ -150,6 +150,8 @@ void status_print_json(const struct status *status)
 			      text_or_null(bus_manager_get_running(manager)));
 	g_variant_builder_add(&builder, "{sv}", "committed",
 			      g_variant_new_boolean(bus_manager_get_committed(manager)));
+	g_variant_builder_add(&builder, "{sv}", "health_held",
+			      g_variant_new_boolean(bus_manager_get_health_held(manager)));
 	g_variant_builder_add(&builder, "{sv}", "next",
 			      text_or_null(bus_manager_get_next(manager)));
 	g_variant_builder_add(&builder, "{sv}", "next_reason",

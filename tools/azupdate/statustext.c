@@ -164,6 +164,15 @@ static void boot_print(const struct status *status)
 	fault_print("Record", bus_manager_get_record_fault(status->manager));
 }
 
+static void health_print(const struct status *status)
+{
+	if (!bus_manager_get_health_held(status->manager))
+		return;
+	printf("  Health     ");
+	terminal_paint(TERMINAL_WARN, "failed checks do not reboot this machine, until its next "
+				      "boot or azupdate health unhold\n");
+}
+
 static void floor_print(const struct status *status)
 {
 	const guint64 floor = bus_manager_get_floor(status->manager);
@@ -259,6 +268,7 @@ void status_print_text(const struct status *status)
 	putchar('\n');
 	next_print(status);
 	boot_print(status);
+	health_print(status);
 	floor_print(status);
 	pcr_print(status);
 	failed_print(status);
