@@ -25,7 +25,7 @@ void healthsetup_init(struct healthsetup *setup, struct server *server, struct m
 {
 	const struct config *config = server_config(server);
 
-	machine_release_get(machine, &setup->release);
+	machine_boot_get(machine, &setup->release);
 	setup->network = network_options(config);
 	setup->options = (struct health_options){
 		.folders = config->health_dirs,
@@ -49,5 +49,5 @@ void healthsetup_init(struct healthsetup *setup, struct server *server, struct m
 
 void healthsetup_done(struct healthsetup *setup)
 {
-	machine_release_clear(&setup->release);
+	machine_boot_clear(&setup->release);
 }

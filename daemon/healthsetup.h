@@ -8,7 +8,7 @@
 
 struct healthsetup {
 	struct health_options options; /* borrows of what is below, and of the configuration */
-	struct machine_release release;
+	struct machine_boot release;
 	struct source_options network;
 };
 

@@ -32,7 +32,7 @@ gboolean healthverdict_hold(const struct config *config, gboolean held, GError *
 }
 
 static struct ladder_state state_read(const struct config *config,
-				      const struct machine_release *release, gboolean healthy,
+				      const struct machine_boot *release, gboolean healthy,
 				      gboolean reboot_helps)
 {
 	struct ladder_state state = {
@@ -52,7 +52,7 @@ static struct ladder_state state_read(const struct config *config,
 
 /* What cannot be noted is not known at the next boot: so it is as if it were not known now. */
 struct ladder_choice healthverdict_choose(const struct config *config,
-					  const struct machine_release *release, gboolean healthy,
+					  const struct machine_boot *release, gboolean healthy,
 					  gboolean reboot_helps)
 {
 	struct ladder_state state = state_read(config, release, healthy, reboot_helps);
@@ -67,7 +67,7 @@ struct ladder_choice healthverdict_choose(const struct config *config,
 	return ladder_choose(&state);
 }
 
-void healthverdict_record(const struct config *config, const struct machine_release *release,
+void healthverdict_record(const struct config *config, const struct machine_boot *release,
 			  const struct health_result *result, const char *verdict,
 			  const char *because)
 {

@@ -11,11 +11,11 @@
 
 /* A reboot is counted when this returns. */
 struct ladder_choice healthverdict_choose(const struct config *config,
-					  const struct machine_release *release, gboolean healthy,
+					  const struct machine_boot *release, gboolean healthy,
 					  gboolean reboot_helps);
 /* To health.json, the records of boots, and the journal. It is for people: that it could not be
  * stored is only logged. */
-void healthverdict_record(const struct config *config, const struct machine_release *release,
+void healthverdict_record(const struct config *config, const struct machine_boot *release,
 			  const struct health_result *result, const char *verdict,
 			  const char *because);
 

@@ -55,6 +55,13 @@ void job_progress(const struct machine_progress *progress, gpointer user_data)
 	g_mutex_unlock(&job->lock);
 }
 
+void job_step(struct job *job, const char *step)
+{
+	g_mutex_lock(&job->lock);
+	job->latest.step = step;
+	g_mutex_unlock(&job->lock);
+}
+
 /* The last progress told may be from before the last bytes came. */
 void job_fetched(struct job *job, guint64 fetched_bytes)
 {
@@ -125,7 +132,8 @@ static void job_finish(GObject *source, GAsyncResult *outcome, gpointer user_dat
 	progress_show(job);
 	g_source_remove(job->timer);
 	job->timer = 0;
-	task_done(job);
+	if (job->task.answer == NULL)
+		task_done(job);
 	if (job->result != NULL)
 		bus_job_set_result(job->face, job->result);
 	bus_job_set_fault(job->face, why);
@@ -135,6 +143,9 @@ static void job_finish(GObject *source, GAsyncResult *outcome, gpointer user_dat
 	job->ended(job, job->user_data);
 	g_dbus_interface_skeleton_flush(G_DBUS_INTERFACE_SKELETON(job->face));
 	bus_job_emit_finished(job->face, why);
+	if (job->task.answer != NULL)
+		job->task.answer(job->task.data, error);
+	task_done(job);
 }
 
 static gboolean cancel_handle(BusJob *face, GDBusMethodInvocation *invocation, gpointer user_data)

@@ -13,6 +13,9 @@ struct job;
 struct job_task {
 	const char *kind;
 	gboolean (*run)(struct job *job, gpointer data, GVariant **ret_result, GError **error);
+	/* For who waits for the end, called in the main thread after the properties have followed;
+	 * may be NULL. `error` is NULL if it was done. */
+	void (*answer)(gpointer data, const GError *error);
 	gpointer data;
 	GDestroyNotify data_free;
 };
@@ -34,5 +37,7 @@ void job_cancel(struct job *job);
 /* For the job's thread. */
 GCancellable *job_cancellable(struct job *job);
 void job_progress(const struct machine_progress *progress, gpointer job);
+/* What it is doing now, where nothing can be counted. Static. */
+void job_step(struct job *job, const char *step);
 /* When all is fetched: how much of the bundle that was in the end. */
 void job_fetched(struct job *job, guint64 fetched_bytes);

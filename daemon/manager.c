@@ -7,13 +7,12 @@
 #include <sys/stat.h>
 
 #include "call.h"
+#include "changes.h"
 #include "failure.h"
 #include "healthmethods.h"
 #include "publish.h"
 #include "source.h"
 #include "tpm_methods.h"
-#include "updater.h"
-#include "words.h"
 #include "work.h"
 
 enum { MANAGER_URL_MAX = 2048 };
@@ -30,25 +29,6 @@ static const struct work_option INSTALL_OPTIONS[] = {
 	{ .name = NULL },
 };
 static const struct work_option NO_OPTIONS[] = { { .name = NULL } };
-
-static gboolean slot_parse(const char *name, unsigned *ret_slot, GError **error)
-{
-	for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
-		if (strcmp(name, publish_slot_name(slot)) == 0) {
-			*ret_slot = slot;
-			return TRUE;
-		}
-	return failure_set(error, FAULT_SLOT_UNKNOWN, "there is no slot \"%.32s\"", name);
-}
-
-/* What was done is done, even if the properties could not follow. */
-static void properties_follow(struct server *server)
-{
-	g_autoptr(GError) error = NULL;
-
-	if (!server_refresh(server, &error))
-		g_warning("the properties are old: %s", error->message);
-}
 
 static gboolean option_store(const struct work_option *option, GVariant *value, struct work *work,
 			     GError **error)
@@ -229,7 +209,7 @@ static gboolean verify_handle(BusManager *manager, GDBusMethodInvocation *invoca
 	GError *error = NULL;
 	g_autoptr(Work) work = work_ask(user_data, options, NO_OPTIONS, &error);
 
-	if (work == NULL || !slot_parse(name, &work->slot, &error))
+	if (work == NULL || !call_slot_parse(name, &work->slot, &error))
 		return call_fail(invocation, error);
 	return work_answer(invocation, g_steal_pointer(&work), WORK_VERIFY);
 }
@@ -241,7 +221,7 @@ static gboolean repair_handle(BusManager *manager, GDBusMethodInvocation *invoca
 	GError *error = NULL;
 	g_autoptr(Work) work = work_ask(user_data, options, NO_OPTIONS, &error);
 
-	if (work == NULL || !slot_parse(name, &work->slot, &error) ||
+	if (work == NULL || !call_slot_parse(name, &work->slot, &error) ||
 	    !descriptor_take(fds, bundle, &work->fd, &error))
 		return call_fail(invocation, error);
 	return work_answer(invocation, g_steal_pointer(&work), WORK_REPAIR);
@@ -254,7 +234,7 @@ static gboolean repair_url_handle(BusManager *manager, GDBusMethodInvocation *in
 	GError *error = NULL;
 	g_autoptr(Work) work = work_ask(user_data, options, NO_OPTIONS, &error);
 
-	if (work == NULL || !slot_parse(name, &work->slot, &error) ||
+	if (work == NULL || !call_slot_parse(name, &work->slot, &error) ||
 	    (url[0] != '\0' && !url_take(url, &work->url, &error)))
 		return call_fail(invocation, error);
 	return work_answer(invocation, g_steal_pointer(&work), WORK_REPAIR);
@@ -271,72 +251,6 @@ static gboolean run_health_handle(BusManager *manager, GDBusMethodInvocation *in
 	if (path == NULL)
 		return call_fail(invocation, error);
 	bus_manager_complete_run_health(manager, invocation, path);
-	return TRUE;
-}
-
-static gboolean activate_handle(BusManager *manager, GDBusMethodInvocation *invocation,
-				const char *name, gpointer user_data)
-{
-	struct machine *machine;
-	GError *error = NULL;
-	unsigned slot = SLOT_NONE;
-
-	if (!slot_parse(name, &slot, &error) || !server_machine(user_data, &machine, &error) ||
-	    !machine_activate(machine, slot, &error))
-		return call_fail(invocation, error);
-	updater_activated(server_config(user_data), machine, slot);
-	call_log(invocation, name);
-	properties_follow(user_data);
-	bus_manager_complete_activate(manager, invocation);
-	return TRUE;
-}
-
-static gboolean rollback_handle(BusManager *manager, GDBusMethodInvocation *invocation,
-				gpointer user_data)
-{
-	struct machine *machine;
-	GError *error = NULL;
-	unsigned slot = SLOT_NONE;
-
-	if (!server_machine(user_data, &machine, &error) ||
-	    !machine_rollback(machine, &slot, &error))
-		return call_fail(invocation, error);
-	call_log(invocation, publish_slot_name(slot));
-	properties_follow(user_data);
-	bus_manager_complete_rollback(manager, invocation, publish_slot_name(slot));
-	return TRUE;
-}
-
-static gboolean mark_good_handle(BusManager *manager, GDBusMethodInvocation *invocation,
-				 const char *name, gpointer user_data)
-{
-	struct machine *machine;
-	GError *error = NULL;
-	unsigned slot = SLOT_NONE;
-
-	if (!slot_parse(name, &slot, &error) || !server_machine(user_data, &machine, &error) ||
-	    !machine_mark_good(machine, slot, &error))
-		return call_fail(invocation, error);
-	call_log(invocation, name);
-	properties_follow(user_data);
-	bus_manager_complete_mark_good(manager, invocation);
-	return TRUE;
-}
-
-static gboolean mark_bad_handle(BusManager *manager, GDBusMethodInvocation *invocation,
-				const char *name, const char *reason, gpointer user_data)
-{
-	struct machine *machine;
-	GError *error = NULL;
-	unsigned slot = SLOT_NONE;
-
-	if (!slot_parse(name, &slot, &error) || !words_check(reason, &error) ||
-	    !server_machine(user_data, &machine, &error) ||
-	    !machine_mark_bad(machine, slot, reason, &error))
-		return call_fail(invocation, error);
-	call_log(invocation, name);
-	properties_follow(user_data);
-	bus_manager_complete_mark_bad(manager, invocation);
 	return TRUE;
 }
 
@@ -429,10 +343,6 @@ static const struct handler HANDLERS[] = {
 	{ "handle-verify", G_CALLBACK(verify_handle) },
 	{ "handle-repair", G_CALLBACK(repair_handle) },
 	{ "handle-repair-url", G_CALLBACK(repair_url_handle) },
-	{ "handle-activate", G_CALLBACK(activate_handle) },
-	{ "handle-rollback", G_CALLBACK(rollback_handle) },
-	{ "handle-mark-good", G_CALLBACK(mark_good_handle) },
-	{ "handle-mark-bad", G_CALLBACK(mark_bad_handle) },
 	{ "handle-run-health", G_CALLBACK(run_health_handle) },
 	{ "handle-attest", G_CALLBACK(attest_handle) },
 };
@@ -442,5 +352,6 @@ void manager_connect(BusManager *manager, struct server *server)
 	for (size_t i = 0; i < G_N_ELEMENTS(HANDLERS); i++)
 		g_signal_connect(manager, HANDLERS[i].signal, HANDLERS[i].call, server);
 	healthmethods_connect(manager, server);
+	changes_connect(manager, server);
 	tpm_methods_connect(manager, server);
 }

@@ -8,6 +8,7 @@
 #include "healthverdict.h"
 #include "manager.h"
 #include "publish.h"
+#include "standing.h"
 #include "updates.h"
 
 enum { SERVER_JOBS_MAX = 8 }; /* jobs that can be looked at, the running one included */
@@ -127,6 +128,8 @@ gboolean server_refresh(struct server *server, GError **error)
 	bus_manager_set_health_held(server->manager, healthverdict_is_held(server->config));
 	for (unsigned i = 0; i < SLOT_COUNT; i++)
 		publish_slot(server->slots[i], &status->slots[i]);
+	bus_manager_set_watchdog(server->manager, standing_watchdog(server->config));
+	standing_message(server->config, status);
 	g_dbus_interface_skeleton_flush(G_DBUS_INTERFACE_SKELETON(server->manager));
 	return TRUE;
 }

@@ -2,9 +2,11 @@
 #include "updater.h"
 
 #include "failure.h"
+#include "hookcall.h"
 #include "pending.h"
 #include "policytext.h"
 #include "publish.h"
+#include "transition.h"
 #include "updatestate.h"
 #include "updatesteps.h"
 
@@ -160,6 +162,7 @@ gboolean updater_why(struct server *server, struct updater_words *ret_words, GEr
 {
 	struct outlook_ask ask = { .config = server_config_get(server, error) };
 	g_autoptr(Outlook) outlook = NULL;
+	g_autofree char *veto = NULL;
 	struct policy_decision decision;
 
 	if (ask.config == NULL)
@@ -167,6 +170,9 @@ gboolean updater_why(struct server *server, struct updater_words *ret_words, GEr
 	if (!server_is_busy(server) && !server_machine(server, &ask.machine, error))
 		return FALSE;
 	ask.bus = server_bus(server);
+	/* Hooks are not asked just to tell: what they said last is. */
+	veto = hookcall_veto(ask.config);
+	ask.hook = veto;
 	outlook = outlook_new(&ask, error);
 	if (outlook == NULL)
 		return FALSE;
@@ -217,11 +223,14 @@ static void pending_tell(const struct fleet *fleet, enum report_kind kind,
 	fleet_tell(fleet, &event);
 }
 
-void updater_activated(const struct config *config, struct machine *machine, unsigned slot)
+void updater_activated(const struct config *config, struct machine *machine, unsigned slot,
+		       gboolean rollback)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(MachineStatus) status = machine_status_get(machine, &error);
-	struct pending pending = { .slot = slot, .time_us = g_get_real_time() };
+	struct pending pending = { .slot = slot,
+				   .time_us = g_get_real_time(),
+				   .rollback = rollback };
 	struct fleet fleet;
 
 	if (status == NULL) {
@@ -235,17 +244,34 @@ void updater_activated(const struct config *config, struct machine *machine, uns
 		pending.previous = g_strdup(status->slots[status->running].version);
 	fleet_init(&fleet, config, NULL);
 	pending_store(config, &pending);
-	note(config, "activated", &pending, NULL);
+	note(config, "activated", &pending, rollback ? "rollback by hand" : NULL);
 	pending_tell(&fleet, REPORT_ACTIVATED, &pending, &status->slots[slot]);
 	pending_clear(&pending);
 }
 
-static void pending_settle(const struct fleet *fleet, const struct machine_status *status)
+/* The release in `slot`, which is not the running one any more, and why. */
+static void left_tell(const struct transition *transition, const struct machine_status *status,
+		      unsigned slot, const char *reason)
+{
+	const struct hooks_event event = {
+		.version = status->slots[slot].version,
+		.slot = publish_slot_name(slot),
+		.root_hash = status->slots[slot].root_hash,
+		.reason = reason,
+		.why = (fault)status->slots[slot].slot.fault,
+	};
+
+	transition_left(transition, status, &event);
+}
+
+static void pending_settle(const struct transition *transition, const struct fleet *fleet,
+			   const struct machine_status *status)
 {
 	const struct config *config = fleet->config;
 	const struct pending nothing = { .version = NULL };
 	g_auto(Pending) pending = pending_load(config->state_dir);
 	const struct machine_slot *slot = &status->slots[pending.slot];
+	unsigned left = SLOT_NONE;
 	const struct pending_slot now = {
 		.state = slot->slot.state,
 		.version = slot->version,
@@ -257,10 +283,12 @@ static void pending_settle(const struct fleet *fleet, const struct machine_statu
 	case PENDING_COMMITTED:
 		note(config, "committed", &pending, NULL);
 		pending_tell(fleet, REPORT_COMMITTED, &pending, slot);
+		left = pending.rollback ? 1 - pending.slot : SLOT_NONE;
 		break;
 	case PENDING_ROLLED_BACK:
 		note(config, "rolled-back", &pending, slot->reason);
 		pending_tell(fleet, REPORT_ROLLED_BACK, &pending, slot);
+		left = pending.slot;
 		break;
 	case PENDING_DROPPED:
 		break;
@@ -269,22 +297,26 @@ static void pending_settle(const struct fleet *fleet, const struct machine_statu
 		return;
 	}
 	pending_store(config, &nothing);
+	if (left != SLOT_NONE && left != status->running)
+		left_tell(transition, status, left,
+			  left == pending.slot ? slot->reason : "rollback by hand");
 }
 
-void updater_settle(const struct config *config, struct machine *machine, GCancellable *cancellable)
+void updater_settle(const struct transition *transition)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(MachineStatus) status = machine_status_get(machine, &error);
+	g_autoptr(MachineStatus) status = machine_status_get(transition->machine, &error);
 	struct fleet fleet;
 
 	if (status == NULL) {
 		g_warning("what became of the update is not told: %s", error->message);
 		return;
 	}
-	fleet_init(&fleet, config, cancellable);
+	fleet_init(&fleet, transition->config, job_cancellable(transition->job));
 	/* The boot is not complete before this is over. */
 	fleet.network.connect_time_s = MIN(fleet.network.connect_time_s, SETTLE_CONNECT_S);
-	pending_settle(&fleet, status);
+	pending_settle(transition, &fleet, status);
+	transition_settle(transition, status);
 	fleet_unlock(&fleet, status->committed, FALSE);
 	if (status->running != MACHINE_RUNNING_UNKNOWN)
 		fleet_deliver(&fleet, status->slots[status->running].version);

@@ -4,6 +4,8 @@
 
 #include "server.h"
 
+struct transition;
+
 struct updater_ask {
 	gboolean automatic;  /* the timer's: only what the policy wants */
 	gboolean check_only; /* look, and do nothing */
@@ -23,9 +25,10 @@ void updater_words_clear(struct updater_words *words);
 gboolean updater_why(struct server *server, struct updater_words *ret_words, GError **error);
 
 /* Somebody or something made a slot the next boot: it is noted, told, and followed until its end is
- * known. Never fails. For a job's thread, or while none runs. */
-void updater_activated(const struct config *config, struct machine *machine, unsigned slot);
-/* After the health checks of a boot: what became of the release that was activated last is noted
- * and told, and the fleet's lock given back. For a job's thread. Never fails. */
-void updater_settle(const struct config *config, struct machine *machine,
-		    GCancellable *cancellable);
+ * known. `rollback`: to go back by hand. Never fails. For a job's thread. */
+void updater_activated(const struct config *config, struct machine *machine, unsigned slot,
+		       gboolean rollback);
+/* After a boot was judged, or committed by hand: what became of the release that was activated
+ * last is noted and told, hooks too, and the fleet's lock given back. For a job's thread. Never
+ * fails. */
+void updater_settle(const struct transition *transition);

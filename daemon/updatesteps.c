@@ -6,18 +6,14 @@
 #include <unistd.h>
 
 #include "failure.h"
+#include "publish.h"
 #include "reboot.h"
 #include "rebootguard.h"
+#include "transition.h"
 #include "updatestate.h"
 #include "words.h"
 
 enum { USEC_PER_S = 1000000 };
-
-static const char *const STAGE_HOOKS[] = {
-	"/usr/lib/azupdate/hooks/pre-stage.d",
-	"/etc/azupdate/hooks/pre-stage.d",
-	NULL,
-};
 
 static gint64 now_s(void)
 {
@@ -100,50 +96,25 @@ static enum updatestep check_do(struct updater *updater, const struct outlook *o
 
 /* --- stage --- */
 
-/* Hooks are asked once in a job, and only when there is something to stage. */
-static gboolean stage_hooks(struct updater *updater, const char *version)
+static struct transition transition_of(const struct updater *updater)
 {
-	const struct rebootguard_options options = {
-		.hook_dirs = STAGE_HOOKS,
-		.hook_time_s = updater->config->hook_time_s,
-		.version = version,
+	return (struct transition){
+		.config = updater->config,
+		.machine = updater->machine,
+		.job = updater->job,
+		.by = updater->ask.automatic ? "by the policy" : "by hand",
 	};
-	g_autoptr(GError) why = NULL;
-
-	if (updater->hooks_asked)
-		return TRUE;
-	updater->hooks_asked = TRUE;
-	if (rebootguard_hooks_run(&options, job_cancellable(updater->job), &why))
-		return TRUE;
-	updater->veto = g_strdup(why->message);
-	return FALSE;
 }
 
-static gboolean bundle_install(struct updater *updater, const struct catalogue_bundle *bundle,
-			       struct machine_installed *ret_installed, GError **error)
+/* A hook's no is no failure: the policy knows of it now, and says so. */
+static gboolean veto_take(struct updater *updater, GError **why)
 {
-	struct machine_install options = {
-		.fd = -1,
-		.url = bundle->is_file ? NULL : bundle->location,
-		.manifest_hash = bundle->manifest_hash,
-		.progress = job_progress,
-		.user_data = updater->job,
-		.cancellable = job_cancellable(updater->job),
-	};
-	gboolean done;
-
-	if (bundle->is_file) {
-		options.fd = open(bundle->location, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-		if (options.fd < 0)
-			return failure_set(error, FAULT_DISK_OPEN, "cannot open %s: %s",
-					   bundle->location, g_strerror(errno));
-	}
-	done = machine_install(updater->machine, &options, ret_installed, error);
-	if (options.fd >= 0)
-		close(options.fd);
-	if (done)
-		job_fetched(updater->job, ret_installed->fetched_bytes);
-	return done;
+	if (!hooks_is_veto(*why))
+		return FALSE;
+	g_free(updater->veto);
+	updater->veto = g_strdup((*why)->message);
+	g_clear_error(why);
+	return TRUE;
 }
 
 static void omaha_tell(const struct updater *updater, enum omaha_event event, const char *version)
@@ -153,10 +124,59 @@ static void omaha_tell(const struct updater *updater, enum omaha_event event, co
 	fleet_note(&updater->fleet, &step);
 }
 
+/* A download that hooks and policy allow. */
+struct download {
+	const struct updater *updater;
+	const char *version;
+	gboolean told;
+};
+
+static void download_begins(gpointer data)
+{
+	struct download *download = data;
+
+	if (!download->told)
+		omaha_tell(download->updater, OMAHA_DOWNLOAD_STARTED, download->version);
+	download->told = TRUE;
+}
+
+static gboolean bundle_install(struct updater *updater, const struct catalogue_bundle *bundle,
+			       struct download *download, struct machine_installed *ret_installed,
+			       GError **error)
+{
+	const struct transition transition = transition_of(updater);
+	struct transition_stage stage = {
+		.options = {
+			.fd = -1,
+			.url = bundle->is_file ? NULL : bundle->location,
+			.manifest_hash = bundle->manifest_hash,
+			.progress = job_progress,
+			.user_data = updater->job,
+			.cancellable = job_cancellable(updater->job),
+		},
+		.allowed = download_begins,
+		.allowed_data = download,
+	};
+	gboolean done;
+
+	if (bundle->is_file) {
+		stage.options.fd = open(bundle->location, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		if (stage.options.fd < 0)
+			return failure_set(error, FAULT_DISK_OPEN, "cannot open %s: %s",
+					   bundle->location, g_strerror(errno));
+	}
+	done = transition_stage(&transition, &stage, ret_installed, error);
+	if (stage.options.fd >= 0)
+		close(stage.options.fd);
+	if (done)
+		job_fetched(updater->job, ret_installed->fetched_bytes);
+	return done;
+}
+
 static gboolean release_stage(struct updater *updater, const struct outlook *outlook,
 			      const struct policy_decision *decision, GError **error)
 {
-	const char *version = decision->release->version;
+	struct download download = { .updater = updater, .version = decision->release->version };
 	struct catalogue_bundle bundle = { .location = NULL };
 	struct machine_installed installed = { .slot = SLOT_NONE };
 	gboolean done;
@@ -164,10 +184,11 @@ static gboolean release_stage(struct updater *updater, const struct outlook *out
 	if (!catalogue_find(outlook->catalogue, decision->release, outlook->machine.running,
 			    decision->full_only, &bundle, error))
 		return FALSE;
-	omaha_tell(updater, OMAHA_DOWNLOAD_STARTED, version);
-	done = bundle_install(updater, &bundle, &installed, error);
-	if (done)
-		omaha_tell(updater, OMAHA_DOWNLOAD_FINISHED, version);
+	done = bundle_install(updater, &bundle, &download, &installed, error);
+	if (done) {
+		download_begins(&download); /* of a release that was there already, too */
+		omaha_tell(updater, OMAHA_DOWNLOAD_FINISHED, download.version);
+	}
 	machine_installed_clear(&installed);
 	catalogue_bundle_clear(&bundle);
 	return done;
@@ -202,14 +223,14 @@ static enum updatestep stage_do(struct updater *updater, const struct outlook *o
 	const char *version = decision->release->version;
 	GError *why = NULL;
 
-	if (!stage_hooks(updater, version))
-		return UPDATESTEP_ON; /* the policy knows of the veto now */
 	if (release_stage(updater, outlook, decision, &why)) {
 		stage_note(updater, version, NULL);
 		event_tell(updater, REPORT_STAGED, outlook, version, NULL);
 		did_set(updater, "staged", version);
 		return UPDATESTEP_ON;
 	}
+	if (veto_take(updater, &why))
+		return UPDATESTEP_ON;
 	if (failure_code(why) != FAULT_JOB_CANCELLED) {
 		stage_note(updater, version, why);
 		event_tell(updater, REPORT_FAILED, outlook, version, why);
@@ -252,15 +273,20 @@ static enum updatestep drop_do(struct updater *updater, const struct outlook *ou
 static enum updatestep activate_do(struct updater *updater, const struct outlook *outlook,
 				   const struct policy_decision *decision, GError **error)
 {
+	const struct transition transition = transition_of(updater);
 	const char *version = decision->release->version;
 	GError *why = NULL;
+	gboolean changed;
 
-	if (!machine_activate(updater->machine, outlook->other, &why)) {
-		stage_note(updater, version, why);
-		event_tell(updater, REPORT_FAILED, outlook, version, why);
+	if (!transition_activate(&transition, outlook->other, &changed, &why)) {
+		if (veto_take(updater, &why))
+			return UPDATESTEP_ON;
+		if (failure_code(why) != FAULT_JOB_CANCELLED) {
+			stage_note(updater, version, why);
+			event_tell(updater, REPORT_FAILED, outlook, version, why);
+		}
 		return step_failed(updater, why, error);
 	}
-	updater_activated(updater->config, updater->machine, outlook->other);
 	did_set(updater, "activated", version);
 	return UPDATESTEP_ON;
 }
@@ -305,11 +331,26 @@ static enum updatestep unlock_do(struct updater *updater, const struct outlook *
 	return fleet_is_locked(&updater->fleet) ? UPDATESTEP_END : UPDATESTEP_ON;
 }
 
-static gboolean machine_reboot(struct updater *updater, const char *version, GError **error)
+static gboolean reboot_hooks(struct updater *updater, const struct outlook *outlook, GError **error)
+{
+	const struct hookcall call = { .config = updater->config, .job = updater->job };
+	const struct machine_slot *slot = &outlook->status->slots[outlook->other];
+	const struct hooks_event event = {
+		.version = slot->version,
+		.slot = publish_slot_name(outlook->other),
+		.root_hash = slot->root_hash,
+		.running = outlook->machine.running,
+		.reason = updater->ask.automatic ? "by the policy" : "by hand",
+	};
+
+	return hookcall_ask(&call, HOOKS_PRE_REBOOT, &event, error);
+}
+
+static gboolean machine_reboot(struct updater *updater, const struct outlook *outlook,
+			       const char *version, GError **error)
 {
 	const struct rebootguard_options options = {
 		.bus = server_bus(updater->server),
-		.hook_time_s = updater->config->hook_time_s,
 		.warn_s = updater->config->warn_s,
 		.version = version,
 	};
@@ -317,7 +358,7 @@ static gboolean machine_reboot(struct updater *updater, const char *version, GEr
 	enum rebootguard_outcome outcome;
 
 	if (!rebootguard_inhibitors_check(&options, cancellable, error) ||
-	    !rebootguard_hooks_run(&options, cancellable, error) ||
+	    !reboot_hooks(updater, outlook, error) ||
 	    !rebootguard_reboot(&options, cancellable, &outcome, error))
 		return FALSE;
 	return outcome == REBOOTGUARD_REBOOTING || reboot_request(options.bus, error);
@@ -332,7 +373,7 @@ static enum updatestep reboot_do(struct updater *updater, const struct outlook *
 
 	/* What was told until now should not wait for the boot after this one. */
 	fleet_deliver(&updater->fleet, outlook->machine.running);
-	if (!machine_reboot(updater, version, &why)) {
+	if (!machine_reboot(updater, outlook, version, &why)) {
 		/* Others of the group may go first. */
 		lock_return(updater, outlook);
 		return step_failed(updater, why, error);

@@ -14,10 +14,9 @@ struct updater {
 	struct job *job;
 	struct updater_ask ask;
 	struct fleet fleet;
-	gboolean hooks_asked; /* those before staging, once in a job */
-	char *veto;           /* what they said against it */
-	const char *did;      /* for the result: static */
-	char *version;        /* of what was done; or NULL */
+	char *veto;      /* what a hook has said against the next step; or NULL */
+	const char *did; /* for the result: static */
+	char *version;   /* of what was done; or NULL */
 };
 
 enum updatestep {

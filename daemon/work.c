@@ -9,6 +9,8 @@
 #include "healthverdict.h"
 #include "reboot.h"
 #include "result.h"
+#include "standing.h"
+#include "transition.h"
 #include "updater.h"
 
 struct work_health {
@@ -53,14 +55,23 @@ static struct machine_install options_of(const struct work *work, struct job *jo
 static gboolean install_run(struct job *job, gpointer data, GVariant **ret_result, GError **error)
 {
 	const struct work *work = data;
-	const struct machine_install options = options_of(work, job);
+	const struct transition transition = {
+		.config = server_config(work->server),
+		.machine = work->machine,
+		.job = job,
+		.by = "by hand",
+	};
+	const struct transition_stage stage = { .options = options_of(work, job) };
 	struct machine_installed installed = { .slot = SLOT_NONE };
+	gboolean changed;
 
-	if (!machine_install(work->machine, &options, &installed, error))
+	if (!transition_stage(&transition, &stage, &installed, error))
 		return FALSE;
 	job_fetched(job, installed.fetched_bytes);
-	if (work->activate)
-		updater_activated(server_config(work->server), work->machine, installed.slot);
+	if (work->activate && !transition_activate(&transition, installed.slot, &changed, error)) {
+		machine_installed_clear(&installed);
+		return FALSE;
+	}
 	*ret_result = result_installed(&installed);
 	machine_installed_clear(&installed);
 	return TRUE;
@@ -142,6 +153,12 @@ static gboolean health_act(const struct work_health *health, const struct health
 {
 	const struct config *config = server_config(health->server);
 	GCancellable *cancellable = job_cancellable(health->job);
+	const struct transition transition = {
+		.config = config,
+		.machine = health->machine,
+		.job = health->job,
+		.by = "by the health checks",
+	};
 	g_autoptr(GError) why = NULL;
 	enum machine_verdict verdict;
 	struct ladder_choice choice;
@@ -157,9 +174,10 @@ static gboolean health_act(const struct work_health *health, const struct health
 				    ladder_reason_text(choice.reason));
 	healthverdict_record(config, &setup->release, result, ladder_step_name(choice.step),
 			     ladder_reason_text(choice.reason));
+	standing_judged(health->server, health->machine, result->healthy);
 	greenboot_conclude(&setup->options, result->healthy, cancellable);
 	if (choice.step != LADDER_REBOOT) /* a boot that goes on; else the next one tells it */
-		updater_settle(config, health->machine, cancellable);
+		updater_settle(&transition);
 	return choice.step != LADDER_REBOOT || reboot_request(server_bus(health->server), error);
 }
 
@@ -203,6 +221,8 @@ static gboolean health_run_job(struct job *job, gpointer data, GVariant **ret_re
 	gboolean done = TRUE;
 
 	health->job = job;
+	if (health->act)
+		standing_begin(health->server, health->machine);
 	job_progress(&STEP, job);
 	healthsetup_init(&setup, health->server, health->machine);
 	result = checks_run(health, &setup.options, &why);

@@ -9,6 +9,7 @@
 #include "failure.h"
 #include "fleetlock.h"
 #include "healthbuiltin.h"
+#include "hooks.h"
 #include "rebootcount.h"
 #include "slot.h"
 #include "source.h"
@@ -57,6 +58,10 @@ static const struct key KEYS[] = {
 	{ "paths", "run", KEY_PATH, offsetof(struct config, run_dir), "/run/azupdate", 0, 0 },
 	{ "paths", "efivars", KEY_PATH, offsetof(struct config, efivars_dir),
 	  "/sys/firmware/efi/efivars", 0, 0 },
+	{ "paths", "motd", KEY_PATH, offsetof(struct config, motd_dir), "/run/motd.d", 0, 0 },
+	{ "paths", "issue", KEY_PATH, offsetof(struct config, issue_dir), "/run/issue.d", 0, 0 },
+	{ "paths", "watchdogs", KEY_PATH, offsetof(struct config, watchdogs_dir),
+	  "/sys/class/watchdog", 0, 0 },
 	{ "paths", "eventlog", KEY_PATH, offsetof(struct config, eventlog),
 	  "/sys/kernel/security/tpm0/binary_bios_measurements", 0, 0 },
 	{ "tpm", "tcti", KEY_TEXT, offsetof(struct config, tcti), NULL, 0, 0 },
@@ -92,6 +97,7 @@ static const struct key KEYS[] = {
 	  0 },
 	{ "health", "reboots-per-day", KEY_NUMBER, offsetof(struct config, health.reboots_max),
 	  "10", 0, REBOOTCOUNT_MAX },
+	{ "health", "watchdog", KEY_NUMBER, offsetof(struct config, watchdog_s), "60", 0, 3600 },
 	{ "network", "parallel", KEY_NUMBER, offsetof(struct config, parallel), "4", 1,
 	  SOURCE_PARALLEL_MAX },
 	{ "network", "rate", KEY_NUMBER, offsetof(struct config, rate_bytes_s), "0", 0, UINT_MAX },
@@ -139,8 +145,10 @@ static const struct key KEYS[] = {
 	{ "report", "url", KEY_URL, offsetof(struct config, report_url), NULL, 0, 0 },
 	{ "report", "prometheus", KEY_PATH, offsetof(struct config, report_prometheus), NULL, 0,
 	  0 },
-	{ "reboot", "hook-timeout", KEY_NUMBER, offsetof(struct config, hook_time_s), "60", 1,
-	  3600 },
+	{ "hooks", "folders", KEY_PATHS, offsetof(struct config, hook_dirs),
+	  "/usr/lib/azupdate/hooks;/etc/azupdate/hooks", 0, 0 },
+	{ "hooks", "timeout", KEY_NUMBER, offsetof(struct config, hook_time_s), "60", 1,
+	  HOOKS_TIME_S_MAX },
 	{ "reboot", "warn", KEY_NUMBER, offsetof(struct config, warn_s), "60", 0, 3600 },
 };
 
@@ -392,6 +400,10 @@ void config_free(struct config *config)
 	g_strfreev(config->health.builtins);
 	g_strfreev(config->health.wanted_builtins);
 	g_strfreev(config->health.failed_except);
+	g_strfreev(config->hook_dirs);
+	g_free(config->motd_dir);
+	g_free(config->issue_dir);
+	g_free(config->watchdogs_dir);
 	g_free(config->proxy);
 	g_free(config->ca_file);
 	g_free(config->certificate);

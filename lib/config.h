@@ -35,6 +35,9 @@ struct config {
 	char *state_dir;           /* [paths] state=, default /var/lib/azupdate */
 	char *run_dir;             /* [paths] run=, default /run/azupdate */
 	char *efivars_dir;         /* [paths] efivars=, default /sys/firmware/efi/efivars */
+	char *motd_dir;            /* [paths] motd=, default /run/motd.d */
+	char *issue_dir;           /* [paths] issue=, default /run/issue.d */
+	char *watchdogs_dir;       /* [paths] watchdogs=, default /sys/class/watchdog */
 	char *eventlog;            /* [paths] eventlog=, the firmware's, default
 				    * /sys/kernel/security/tpm0/binary_bios_measurements */
 	char *tcti;                /* [tpm] tcti=, NULL: the kernel's resource manager */
@@ -44,6 +47,7 @@ struct config {
 	unsigned tries;            /* [boot] tries=, 1..7, default 3 */
 	unsigned health_timeout_s; /* [health] timeout=, per check, 1..3600, default 60 */
 	unsigned health_retries;   /* [health] retries=, 0..10, default 2 */
+	unsigned watchdog_s;       /* [health] watchdog=, 0..3600, default 60; 0: leave it alone */
 	unsigned parallel;         /* [network] parallel=, requests at a time, 1..8, default 4 */
 	unsigned rate_bytes_s;     /* [network] rate=, 0: no limit, default 0 */
 	unsigned retry_time_s;     /* [network] retry-time=, 0..86400, default 600 */
@@ -77,7 +81,9 @@ struct config {
 	char *omaha_track;               /* [omaha] track=, default "stable" */
 	char *report_url;                /* [report] url=, NULL: events are not sent */
 	char *report_prometheus;         /* [report] prometheus=, path of a file; NULL: none */
-	unsigned hook_time_s;            /* [reboot] hook-timeout=, 1..3600, default 60 */
+	char **hook_dirs;                /* [hooks] folders=, default /usr/lib/azupdate/hooks;
+					  * /etc/azupdate/hooks */
+	unsigned hook_time_s;            /* [hooks] timeout=, of each hook, 1..3600, default 60 */
 	unsigned warn_s;                 /* [reboot] warn=, 0..3600, default 60 */
 	struct config_health health;     /* the rest of [health] */
 };

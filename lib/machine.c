@@ -310,22 +310,89 @@ gboolean machine_activate(struct machine *machine, unsigned slot, GError **error
 	       record_change(machine, slot_activate, slot, machine->config->tries, error);
 }
 
-gboolean machine_rollback(struct machine *machine, unsigned *ret_slot, GError **error)
+/* Where a step would lead, as the record would say it. */
+static fault step_try(struct slot_table *table, enum machine_step step, unsigned slot,
+		      unsigned tries)
+{
+	switch (step) {
+	case MACHINE_STEP_ACTIVATE:
+		return slot_activate(table, slot, tries);
+	case MACHINE_STEP_MARK_GOOD:
+		return slot_commit(table, slot);
+	case MACHINE_STEP_MARK_BAD:
+		return table->slots[slot].state == SLOT_BAD ? FAULT_OK : FAULT_SLOT_BAD;
+	}
+	return FAULT_SLOT_UNKNOWN;
+}
+
+gboolean machine_is_so(struct machine *machine, enum machine_step step, unsigned slot)
+{
+	uint8_t before[BOOTREC_SIZE], after[BOOTREC_SIZE];
+	struct bootrec rec;
+	fault lost;
+
+	/* A record that must be written anew is a change in any case. */
+	if (slot >= SLOT_COUNT || !machine_record_load(machine, &rec, &lost, NULL) ||
+	    lost != FAULT_OK)
+		return FALSE;
+	bootrec_encode(&rec, before);
+	if (step_try(&rec.table, step, slot, machine->config->tries) != FAULT_OK)
+		return FALSE;
+	bootrec_encode(&rec, after);
+	return memcmp(before, after, sizeof before) == 0;
+}
+
+static gboolean version_find(struct machine *machine, const struct bootrec *rec,
+			     const char *version, unsigned *ret_slot, GError **error)
+{
+	const unsigned first = machine->boot->running == SLOT_A ? SLOT_B : SLOT_A;
+	g_autoptr(GString) held = g_string_new(NULL);
+
+	for (unsigned i = 0; i < SLOT_COUNT; i++) {
+		const unsigned slot = i == 0 ? first : 1 - first;
+		g_autoptr(Slotstore) store = slotstore_read(&machine->layout->boot[slot], NULL);
+
+		if (rec->table.slots[slot].state == SLOT_EMPTY || store == NULL)
+			continue;
+		if (strcmp(store->head.version, version) == 0) {
+			*ret_slot = slot;
+			return TRUE;
+		}
+		g_string_append_printf(held, "%sslot %s holds %s", held->len > 0 ? ", " : "",
+				       machine_slot_name(slot), store->head.version);
+	}
+	return failure_set(error, FAULT_RELEASE_ABSENT, "no slot holds version %.64s: %s", version,
+			   held->len > 0 ? held->str : "both are empty");
+}
+
+gboolean machine_rollback_find(struct machine *machine, const char *version, unsigned *ret_slot,
+			       GError **error)
 {
 	struct bootrec rec;
 	fault lost;
 	unsigned other;
 
+	if (!machine_record_load(machine, &rec, &lost, error))
+		return FALSE;
+	if (version != NULL)
+		return version_find(machine, &rec, version, ret_slot, error);
 	if (machine->boot->running == MACHINE_RUNNING_UNKNOWN)
 		return failure_set(error, FAULT_NO_OTHER_RELEASE,
 				   "the machine was not booted from a slot");
-	if (!machine_record_load(machine, &rec, &lost, error))
-		return FALSE;
 	other = 1 - machine->boot->running;
 	if (rec.table.slots[other].state == SLOT_EMPTY)
 		return failure_set(error, FAULT_NO_OTHER_RELEASE, "slot %s is empty",
 				   machine_slot_name(other));
-	if (!machine_activate(machine, other, error))
+	*ret_slot = other;
+	return TRUE;
+}
+
+gboolean machine_rollback(struct machine *machine, unsigned *ret_slot, GError **error)
+{
+	unsigned other;
+
+	if (!machine_rollback_find(machine, NULL, &other, error) ||
+	    !machine_activate(machine, other, error))
 		return FALSE;
 	*ret_slot = other;
 	return TRUE;
@@ -382,6 +449,9 @@ gboolean machine_mark_good(struct machine *machine, unsigned slot, GError **erro
 gboolean machine_mark_bad(struct machine *machine, unsigned slot, const char *reason,
 			  GError **error)
 {
+	/* Why it is bad is worth more than that somebody says so once more. */
+	if (machine_is_so(machine, MACHINE_STEP_MARK_BAD, slot))
+		return TRUE;
 	if (!record_change(machine, step_bad, slot, FAULT_MARKED_BAD, error))
 		return FALSE;
 	failed_follow(machine, slot, FAULT_MARKED_BAD,

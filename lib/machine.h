@@ -57,13 +57,27 @@ struct machine_progress {
 };
 typedef void (*machine_progress_func)(const struct machine_progress *progress, gpointer user_data);
 
+/* A release whose manifest was verified; strings are borrowed for the call. */
+struct machine_release {
+	const char *version;
+	const char *root_hash; /* hex */
+	unsigned slot;         /* where it goes */
+};
+/* FALSE, with an error: the release is not staged. Nothing was written yet. */
+typedef gboolean (*machine_allow_func)(const struct machine_release *release, gpointer allow_data,
+				       GError **error);
+
 struct machine_install {
-	int fd;                         /* bundle as a file or a pipe; -1: use the URL. Borrowed */
-	const char *url;                /* http(s) URL, or NULL */
-	gboolean force;                 /* also over the fallback, and what failed here before */
-	gboolean activate;              /* make it the next boot, after it is staged */
-	const uint8_t *manifest_hash;   /* SHA-256 over the manifest's bytes, as a repository's
+	int fd;                       /* bundle as a file or a pipe; -1: use the URL. Borrowed */
+	const char *url;              /* http(s) URL, or NULL */
+	gboolean force;               /* also over the fallback, and what failed here before */
+	gboolean activate;            /* make it the next boot, after it is staged */
+	const uint8_t *manifest_hash; /* SHA-256 over the manifest's bytes, as a repository's
 					 * metadata names it; NULL: any release will do. Borrowed */
+	machine_allow_func allow;     /* asked once before something is written, in the calling
+					 * thread; not if the release is in the slot already. May
+					 * be NULL */
+	gpointer allow_data;
 	gboolean accept_expired;        /* of the repository's metadata that a bundle carries */
 	machine_progress_func progress; /* called from the calling thread; may be NULL */
 	gpointer user_data;
@@ -146,9 +160,17 @@ gboolean machine_repair(struct machine *machine, unsigned slot,
 			const struct machine_install *options, struct machine_checked *ret_checked,
 			GError **error);
 gboolean machine_activate(struct machine *machine, unsigned slot, GError **error);
+/* Whether such a step would change nothing: the slot is the next boot, committed or bad already. */
+enum machine_step { MACHINE_STEP_ACTIVATE, MACHINE_STEP_MARK_GOOD, MACHINE_STEP_MARK_BAD };
+gboolean machine_is_so(struct machine *machine, enum machine_step step, unsigned slot);
+/* The slot to go back to: the one that holds that version, or with NULL the one that does not run.
+ * FAULT_NO_OTHER_RELEASE, FAULT_RELEASE_ABSENT. */
+gboolean machine_rollback_find(struct machine *machine, const char *version, unsigned *ret_slot,
+			       GError **error);
 /* Makes the other slot the next boot, if it holds a good or staged release. */
 gboolean machine_rollback(struct machine *machine, unsigned *ret_slot, GError **error);
 gboolean machine_mark_good(struct machine *machine, unsigned slot, GError **error);
+/* One that is bad already keeps its reason. */
 gboolean machine_mark_bad(struct machine *machine, unsigned slot, const char *reason,
 			  GError **error);
 
@@ -162,15 +184,15 @@ enum machine_verdict {
 gboolean machine_judge(struct machine *machine, const struct health_result *result,
 		       enum machine_verdict *ret_verdict, GError **error);
 
-struct machine_release {      /* the running one; free strings with _clear */
+struct machine_boot {         /* the running one; free strings with _clear */
 	unsigned slot;        /* MACHINE_RUNNING_UNKNOWN: none, and nothing else is known */
 	char *version;        /* NULL: not known, as the others */
 	char *root_hash;      /* hex */
 	guint64 build_time_s; /* since 1970; 0: not known */
 	gboolean on_trial;    /* it was never committed */
 };
-void machine_release_get(struct machine *machine, struct machine_release *ret_release);
-void machine_release_clear(struct machine_release *release);
+void machine_boot_get(struct machine *machine, struct machine_boot *ret_release);
+void machine_boot_clear(struct machine_boot *release);
 /* What the running slot's release, TPM and firmware show of this boot, as attest.h has it, for a
  * nonce of QUOTE_NONCE_MIN to _MAX bytes. The caller frees. It may run beside a job, in another
  * thread: it reads what does not change while the machine is open. FAULT_ARGUMENT, FAULT_TPM_,

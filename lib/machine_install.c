@@ -288,6 +288,20 @@ struct source *machine_source_open(const struct machine *machine,
 		       : source_open_fd(options->fd, options->cancellable, error);
 }
 
+static gboolean install_allowed(const struct install *install, GError **error)
+{
+	const struct machine_install *options = install->options;
+	g_autofree char *root_hash = crypto_hex(install->manifest->root.root_hash,
+						VERITREE_HASH_SIZE);
+	const struct machine_release release = {
+		.version = install->manifest->version,
+		.root_hash = root_hash,
+		.slot = install->target,
+	};
+
+	return options->allow == NULL || options->allow(&release, options->allow_data, error);
+}
+
 static gboolean install_run(struct install *install, GError **error)
 {
 	if (!install_check(install, error) || !payloads_open(install, DISK_READ_WRITE, error))
@@ -295,7 +309,7 @@ static gboolean install_run(struct install *install, GError **error)
 	if (is_there_already(install))
 		return TRUE;
 	stats_reset(&install->payloads);
-	return install_write(install, error);
+	return install_allowed(install, error) && install_write(install, error);
 }
 
 static void progress_start(const struct machine_install *options)

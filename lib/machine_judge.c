@@ -61,14 +61,14 @@ gboolean machine_judge(struct machine *machine, const struct health_result *resu
 }
 
 /* A header or manifest that cannot be read leaves the rest unknown. */
-void machine_release_get(struct machine *machine, struct machine_release *ret_release)
+void machine_boot_get(struct machine *machine, struct machine_boot *ret_release)
 {
 	const unsigned running = machine->boot->running;
 	g_autoptr(Slotstore) store = NULL;
 	struct bootrec rec;
 	fault lost;
 
-	*ret_release = (struct machine_release){ .slot = running };
+	*ret_release = (struct machine_boot){ .slot = running };
 	if (running == MACHINE_RUNNING_UNKNOWN)
 		return;
 	store = slotstore_read(&machine->layout->boot[running], NULL);
@@ -82,7 +82,7 @@ void machine_release_get(struct machine *machine, struct machine_release *ret_re
 				rec.table.slots[running].state == SLOT_TRYING;
 }
 
-void machine_release_clear(struct machine_release *release)
+void machine_boot_clear(struct machine_boot *release)
 {
 	g_free(release->version);
 	g_free(release->root_hash);

@@ -51,6 +51,7 @@ static gboolean pending_decode(const char *text, size_t size_bytes, struct pendi
 	ret_pending->previous = g_strdup(json_string_value(json_object_get(object, "previous")));
 	ret_pending->slot = (unsigned)slot;
 	ret_pending->time_us = (gint64)time_us;
+	ret_pending->rollback = json_is_true(json_object_get(object, "rollback"));
 	return TRUE;
 }
 
@@ -88,9 +89,10 @@ gboolean pending_save(const char *state_dir, const struct pending *pending, GErr
 
 	if (pending->version == NULL)
 		return pending_remove(state_dir, error);
-	object = json_pack("{s:i, s:s, s:s*, s:i, s:I}", "format", 1, "version", pending->version,
-			   "previous", pending->previous, "slot", (int)pending->slot, "time_us",
-			   (json_int_t)pending->time_us);
+	object = json_pack("{s:i, s:s, s:s*, s:i, s:I, s:b}", "format", 1, "version",
+			   pending->version, "previous", pending->previous, "slot",
+			   (int)pending->slot, "time_us", (json_int_t)pending->time_us, "rollback",
+			   pending->rollback);
 	text = json_dumps(object, JSON_INDENT(2));
 	done = state_write(state_dir, PENDING_FILE, text, error);
 	free(text); /* jansson's */

@@ -9,10 +9,11 @@
 #include "slot.h"
 
 struct pending {
-	char *version;  /* what was activated; NULL: nothing is pending */
-	char *previous; /* what ran then, or NULL */
-	unsigned slot;  /* where it was put */
-	gint64 time_us; /* when, since 1970 */
+	char *version;     /* what was activated; NULL: nothing is pending */
+	char *previous;    /* what ran then, or NULL */
+	unsigned slot;     /* where it was put */
+	gint64 time_us;    /* when, since 1970 */
+	gboolean rollback; /* somebody went back to it */
 };
 typedef struct pending Pending; /* for g_auto() only */
 

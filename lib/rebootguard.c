@@ -5,23 +5,14 @@
 
 #include <string.h>
 
-#include "execlist.h"
 #include "failure.h"
-#include "healthexec.h"
 #include "logind.h"
 #include "plaintext.h"
 
 enum {
-	HOOKS_MAX = 256,
 	WORDS_MAX = 128,
 	LOOK_MS = 2000, /* so often inhibitors are looked at while users have time */
 	LAST_MS = 500,  /* before the time logind is left alone */
-};
-
-const char *const REBOOTGUARD_HOOK_DIRS[] = {
-	"/usr/lib/azupdate/hooks/pre-reboot.d",
-	"/etc/azupdate/hooks/pre-reboot.d",
-	NULL,
 };
 
 /* --- inhibitors --- */
@@ -94,85 +85,6 @@ gboolean rebootguard_inhibitors_check(const struct rebootguard_options *options,
 
 	return inhibitors_check(options->bus, cancellable, &present, error) &&
 	       (!present || plan_check(options->bus, cancellable, error));
-}
-
-/* --- hooks --- */
-
-static char **environment_new(const char *name, const struct rebootguard_options *options)
-{
-	g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
-	g_autofree char *hook = g_strdup_printf("AZUPDATE_HOOK=%s", name);
-	g_autofree char *timeout = g_strdup_printf("AZUPDATE_TIMEOUT=%u", options->hook_time_s);
-	g_autofree char *version = g_strdup_printf(
-		"AZUPDATE_VERSION=%s", options->version != NULL ? options->version : "");
-
-	g_strv_builder_add_many(builder,
-				"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-				"LANG=C", "AZUPDATE_KIND=pre-reboot", hook, timeout, version, NULL);
-	return g_strv_builder_end(builder);
-}
-
-static gboolean hook_judge(const char *name, const struct healthexec_result *result,
-			   unsigned time_s, GError **error)
-{
-	const char *colon = result->first[0] != '\0' ? ": " : "";
-
-	switch (result->end) {
-	case HEALTHEXEC_EXITED:
-		return result->number == 0 ||
-		       failure_set(error, FAULT_HOOK_VETO,
-				   "hook \"%s\" is against it, exit status %d%s%s", name,
-				   result->number, colon, result->first);
-	case HEALTHEXEC_KILLED:
-		return failure_set(error, FAULT_HOOK_VETO,
-				   "hook \"%s\" was killed by signal %d%s%s", name, result->number,
-				   colon, result->first);
-	case HEALTHEXEC_TIMEOUT:
-		return failure_set(error, FAULT_HOOK_TIMEOUT, "hook \"%s\" did not end within %u s",
-				   name, time_s);
-	case HEALTHEXEC_CANCELLED:
-		return failure_set(error, FAULT_JOB_CANCELLED, "the reboot was cancelled");
-	case HEALTHEXEC_NOT_STARTED:
-		return failure_set(error, FAULT_HOOK_RUN, "hook \"%s\" could not be started: %s",
-				   name, g_strerror(result->number));
-	}
-	g_assert_not_reached();
-}
-
-static gboolean hook_run(const struct execlist_entry *entry,
-			 const struct rebootguard_options *options, GCancellable *cancellable,
-			 GError **error)
-{
-	g_auto(GStrv) environment = environment_new(entry->name, options);
-	struct healthexec_result result;
-	gboolean done;
-
-	healthexec_run(entry->path, environment, options->hook_time_s, cancellable, &result);
-	done = hook_judge(entry->name, &result, options->hook_time_s, error);
-	g_free(result.output);
-	return done;
-}
-
-gboolean rebootguard_hooks_run(const struct rebootguard_options *options, GCancellable *cancellable,
-			       GError **error)
-{
-	const struct execlist_rules rules = { .refusal = FAULT_HOOK_FOLDER,
-					      .trust_owner = options->trust_owner,
-					      .max = HOOKS_MAX,
-					      .what = "pre-reboot hooks" };
-	g_autoptr(GPtrArray) hooks = execlist_find(
-		options->hook_dirs != NULL ? options->hook_dirs : REBOOTGUARD_HOOK_DIRS, NULL,
-		&rules, error);
-
-	if (hooks == NULL)
-		return FALSE;
-	for (guint i = 0; i < hooks->len; i++) {
-		if (g_cancellable_is_cancelled(cancellable))
-			return failure_set(error, FAULT_JOB_CANCELLED, "the reboot was cancelled");
-		if (!hook_run(hooks->pdata[i], options, cancellable, error))
-			return FALSE;
-	}
-	return TRUE;
 }
 
 /* --- the reboot --- */

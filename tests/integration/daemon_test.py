@@ -311,7 +311,7 @@ def test_typed_errors():
         expect("fault 117 SLOT_ONLY_ONE" in text and "what to do: install" in text, text)
 
 
-ACTIONS = [["Manager.Activate", "a"], ["Manager.Rollback"], ["Manager.MarkGood", "a"],
+ACTIONS = [["Manager.Activate", "a"], ["Manager.Rollback", ""], ["Manager.MarkGood", "a"],
            ["Manager.MarkBad", "a", "x"], ["Manager.RunHealth", "true"],
            ["Manager.InstallUrl", "http://localhost/", "{}"], ["Manager.Verify", "a", "{}"],
            ["Manager.RepairUrl", "a", "", "{}"], ["Manager.PlanUrl", "http://localhost/", "{}"],
@@ -529,7 +529,7 @@ def test_broken_machine():
         with Rig(FAKE, config) as machine:
             expect_equal(machine.json("status", status=1)["name"], fault)
             expect_equal(machine.json("health", "run", status=1)["name"], fault)
-            (machine.folder / "azupdate.conf").write_text("[product]\nname=shop\n")
+            machine.configuration_write("[product]\nname=shop\n")
             if fault != "PART_MISSING":
                 machine.cli("status")   # corrected: no restart is needed
 

@@ -146,7 +146,12 @@ gboolean machine_install(struct machine *machine, const struct machine_install *
 	char version[32];
 	guint64 size_read;
 
-	if (!bundle_read(options, version, &size_read, error))
+	const struct machine_release release = { .version = version,
+						 .root_hash = "12",
+						 .slot = SLOT_B };
+
+	if (!bundle_read(options, version, &size_read, error) ||
+	    (options->allow != NULL && !options->allow(&release, options->allow_data, error)))
 		return FALSE;
 	stage(machine, version, options->activate);
 	*ret_installed = (struct machine_installed){ .slot = SLOT_B,
@@ -252,13 +257,37 @@ gboolean machine_activate(struct machine *machine, unsigned slot, GError **error
 	return step(slot_activate(&machine->table, slot, 3), error);
 }
 
-gboolean machine_rollback(struct machine *machine, unsigned *ret_slot, GError **error)
+gboolean machine_is_so(struct machine *machine, enum machine_step step, unsigned slot)
 {
+	const struct slot *now = &machine->table.slots[slot];
+
+	switch (step) {
+	case MACHINE_STEP_ACTIVATE:
+		return slot_choose(&machine->table, SLOT_NONE).index == slot;
+	case MACHINE_STEP_MARK_GOOD:
+		return now->state == SLOT_GOOD;
+	case MACHINE_STEP_MARK_BAD:
+		return now->state == SLOT_BAD;
+	}
+	return FALSE;
+}
+
+gboolean machine_rollback_find(struct machine *machine, const char *version, unsigned *ret_slot,
+			       GError **error)
+{
+	for (unsigned i = 0; version != NULL && i < SLOT_COUNT; i++)
+		if (g_strcmp0(machine->versions[i], version) == 0) {
+			*ret_slot = i;
+			return TRUE;
+		}
+	if (version != NULL)
+		return failure_set(error, FAULT_RELEASE_ABSENT, "no slot holds version %s",
+				   version);
 	if (!slot_is_bootable(&machine->table.slots[SLOT_B]) &&
 	    machine->table.slots[SLOT_B].state != SLOT_STAGED)
 		return failure_set(error, FAULT_NO_OTHER_RELEASE, "slot b holds no release");
 	*ret_slot = SLOT_B;
-	return machine_activate(machine, SLOT_B, error);
+	return TRUE;
 }
 
 gboolean machine_mark_good(struct machine *machine, unsigned slot, GError **error)
@@ -290,14 +319,14 @@ char *machine_attest(const struct machine *machine, const uint8_t *nonce, size_t
 	return NULL;
 }
 
-void machine_release_get(struct machine *machine, struct machine_release *ret_release)
+void machine_boot_get(struct machine *machine, struct machine_boot *ret_release)
 {
-	*ret_release = (struct machine_release){ .slot = RUNNING,
-						 .version = g_strdup("1.0"),
-						 .root_hash = g_strdup("abcd") };
+	*ret_release = (struct machine_boot){ .slot = RUNNING,
+					      .version = g_strdup("1.0"),
+					      .root_hash = g_strdup("abcd") };
 }
 
-void machine_release_clear(struct machine_release *release)
+void machine_boot_clear(struct machine_boot *release)
 {
 	g_free(release->version);
 	g_free(release->root_hash);

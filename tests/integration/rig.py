@@ -62,7 +62,7 @@ class Rig:
         self.folder.chmod(0o755)
         self.address = f"unix:path={self.folder}/bus"
         (self.folder / "bus.conf").write_text(BUS.format(path=self.folder / "bus", more=policy))
-        (self.folder / "azupdate.conf").write_text(config.replace("@", str(self.folder)))
+        self.configuration_write(config)
         (self.folder / "health" / "required.d").mkdir(parents=True, mode=0o755)
         self.bus = subprocess.Popen(
             ["dbus-daemon", f"--config-file={self.folder}/bus.conf", "--nofork", "--nopidfile"],
@@ -70,6 +70,14 @@ class Rig:
         wait_until((self.folder / "bus").exists, "the bus")
         self.program, self.idle, self.log = daemon, idle, open(self.folder / "log", "w+")
         self.daemon = None
+
+    def configuration_write(self, text):
+        """What the text leaves out must not be that of the machine the test runs on."""
+        own = {"paths": ("state", "run", "motd", "issue", "watchdogs"), "hooks": ("folders",)}
+        for group, keys in own.items():
+            missing = [f"{key}=@/{group[0]}-{key}\n" for key in keys if f"\n{key}=" not in text or group == "hooks"]
+            text += f"\n[{group}]\n" + "".join(missing)
+        (self.folder / "azupdate.conf").write_text(text.replace("@", str(self.folder)))
 
     def start(self):
         self.daemon = subprocess.Popen(
@@ -152,6 +160,13 @@ class Rig:
         reply = self.gdbus_raw(NAME, path, "org.freedesktop.DBus.Properties.Get", f"{NAME}.Job",
                                "State")
         return re.search(r"<'(\w+)'>", reply.stdout).group(1)
+
+    def hook_add(self, kind, name, body):
+        folder = self.folder / "h-folders" / f"{kind}.d"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+        (folder / name).write_text(f"#!/bin/sh\n{body}\n")
+        (folder / name).chmod(0o755)
+        return folder / name
 
     def check_add(self, name, body):
         path = self.folder / "health" / "required.d" / name

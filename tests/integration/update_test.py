@@ -87,7 +87,7 @@ class Following(Machine):
     def configure(self, url=None, policy="", reboot="never", listed=False, more=""):
         text = CONFIG + REPOSITORY.format(url=url or f"file://{self.repository.folder}", policy=policy,
                                           reboot=reboot, bundles="listed" if listed else "any") + more
-        (self.folder / "azupdate.conf").write_text(text.replace("@", str(self.folder)))
+        self.configuration_write(text)
 
     def configure_again(self, **options):
         self.stop()

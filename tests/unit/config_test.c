@@ -93,7 +93,8 @@ static void test_fleet_defaults(void)
 	expect(config->report_url == NULL && config->report_prometheus == NULL);
 	expect(strcmp(config->fleetlock_group, "default") == 0 && config->omaha_app == NULL);
 	expect(strcmp(config->omaha_track, "stable") == 0);
-	expect(config->hook_time_s == 60 && config->warn_s == 60);
+	expect(config->hook_time_s == 60 && config->warn_s == 60 && config->watchdog_s == 60);
+	expect(strcmp(config->hook_dirs[1], "/etc/azupdate/hooks") == 0);
 }
 
 static void test_fleet_keys(void)
@@ -102,7 +103,7 @@ static void test_fleet_keys(void)
 		"[product]\nname=shop\n[fleetlock]\nurl=http://lock.example\ngroup=web.1-a\n"
 		"[omaha]\nurl=https://me:secret@o.example/v1/update/\napp=x y\ntrack=beta\n"
 		"[report]\nurl=https://r.example/?sig=a%2Fb\nprometheus=/p.prom\n"
-		"[reboot]\nhook-timeout=3600\nwarn=0\n",
+		"[reboot]\nwarn=0\n[hooks]\ntimeout=3600\nfolders=/a;/b\n[health]\nwatchdog=0\n",
 		NULL);
 
 	expect(config != NULL);
@@ -115,6 +116,7 @@ static void test_fleet_keys(void)
 	expect(strcmp(config->report_url, "https://r.example/?sig=a%2Fb") == 0);
 	expect(strcmp(config->report_prometheus, "/p.prom") == 0);
 	expect(config->hook_time_s == 3600 && config->warn_s == 0);
+	expect(strcmp(config->hook_dirs[1], "/b") == 0 && config->watchdog_s == 0);
 }
 
 static void test_every_key(void)
@@ -191,7 +193,7 @@ static const struct refusal REFUSALS[] = {
 	{ "[product]\nname=x\n[report]\nurl=\n", FAULT_CONFIG_VALUE, "[report] url" },
 	{ "[product]\nname=x\n[report]\nprometheus=p\n", FAULT_CONFIG_VALUE, "absolute" },
 	{ "[product]\nname=x\n[reboot]\nwarn=3601\n", FAULT_CONFIG_VALUE, "3600" },
-	{ "[product]\nname=x\n[reboot]\nhook-timeout=0\n", FAULT_CONFIG_VALUE, "from 1" },
+	{ "[product]\nname=x\n[hooks]\ntimeout=0\n", FAULT_CONFIG_VALUE, "from 1" },
 };
 
 static void test_refusals(void)

@@ -50,8 +50,8 @@ static void test_judge(void)
 static void test_file(void)
 {
 	char *folder = tempdir_new();
-	const struct pending first = { (char *)"2", (char *)"1", SLOT_B, 77 };
-	const struct pending second = { (char *)"3", NULL, SLOT_A, 78 };
+	const struct pending first = { (char *)"2", (char *)"1", SLOT_B, 77, TRUE };
+	const struct pending second = { (char *)"3", NULL, SLOT_A, 78, FALSE };
 	const struct pending none = { .version = NULL };
 	g_auto(Pending) read = pending_load(folder);
 
@@ -59,11 +59,12 @@ static void test_file(void)
 	expect(pending_save(folder, &first, NULL));
 	read = pending_load(folder);
 	expect(g_strcmp0(read.version, "2") == 0 && g_strcmp0(read.previous, "1") == 0 &&
-	       read.slot == SLOT_B && read.time_us == 77);
+	       read.slot == SLOT_B && read.time_us == 77 && read.rollback);
 	pending_clear(&read);
 	expect(pending_save(folder, &second, NULL));
 	read = pending_load(folder);
 	expect(g_strcmp0(read.version, "3") == 0 && read.previous == NULL && read.slot == SLOT_A);
+	expect(!read.rollback);
 	pending_clear(&read);
 	expect(pending_save(folder, &none, NULL) && pending_save(folder, &none, NULL));
 	read = pending_load(folder);

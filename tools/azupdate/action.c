@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-int action_show(struct cli *cli, const char *action, const char *slot, GError **error)
+int action_show(struct cli *cli, const struct action *action, GError **error)
 {
 	g_autoptr(BusManager) manager = client_manager(cli, error);
 	GVariantBuilder builder;
@@ -13,7 +13,8 @@ int action_show(struct cli *cli, const char *action, const char *slot, GError **
 		return AZUPDATE_EXIT_FAILED;
 	next = bus_manager_get_next(manager);
 	if (!cli->json) {
-		printf("Slot %s: %s. ", slot, action);
+		printf("Slot %s: %s%s. ", action->slot,
+		       action->changed ? "" : "nothing to do, it was already ", action->done);
 		if (next[0] == '\0')
 			puts("No slot can be booted now.");
 		else
@@ -21,8 +22,9 @@ int action_show(struct cli *cli, const char *action, const char *slot, GError **
 		return AZUPDATE_EXIT_OK;
 	}
 	g_variant_builder_init(&builder, G_VARIANT_TYPE_VARDICT);
-	g_variant_builder_add(&builder, "{sv}", "action", g_variant_new_string(action));
-	g_variant_builder_add(&builder, "{sv}", "slot", g_variant_new_string(slot));
+	g_variant_builder_add(&builder, "{sv}", "action", g_variant_new_string(action->done));
+	g_variant_builder_add(&builder, "{sv}", "slot", g_variant_new_string(action->slot));
+	g_variant_builder_add(&builder, "{sv}", "changed", g_variant_new_boolean(action->changed));
 	g_variant_builder_add(&builder, "{sv}", "next",
 			      g_variant_new("ms", next[0] == '\0' ? NULL : next));
 	cli_print_json(AZUPDATE_SCHEMA_ACTION, g_variant_builder_end(&builder));

@@ -62,6 +62,8 @@ static BusManager *manager_find(struct cli *cli, gboolean must_read, GError **er
 		client_fail(error, cause);
 		return NULL;
 	}
+	/* A call may wait for hooks and for a TPM; both have limits of their own. */
+	g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(manager), G_MAXINT);
 	if (bus_manager_get_version(manager) != NULL)
 		return manager;
 	g_object_unref(manager); /* a proxy is made also for a daemon that is gone */

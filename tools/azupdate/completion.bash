@@ -18,6 +18,7 @@ _azupdate() {
 	health:-*)   mapfile -t COMPREPLY < <(compgen -W '--act --progress= --json --help' -- "$word") ;;
 	tpm:-*)      mapfile -t COMPREPLY < <(compgen -W '--pin --pin-file= --recovery-key-file= --json --help' -- "$word") ;;
 	mark-bad:-*) mapfile -t COMPREPLY < <(compgen -W '--reason --json --help' -- "$word") ;;
+	rollback:-*) mapfile -t COMPREPLY < <(compgen -W '--to= --json --help' -- "$word") ;;
 	attest:-*)   mapfile -t COMPREPLY < <(compgen -W '--nonce= --output= --json --help' -- "$word") ;;
 	*:-*)        mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$word") ;;
 	install:*)   mapfile -t COMPREPLY < <(compgen -f -X '!*.azb' -- "$word"; compgen -d -- "$word") ;;

@@ -12,6 +12,7 @@ static int mark_bad_run(struct cli *cli, int argc, char **argv, GError **error)
 	g_autoptr(BusManager) manager = NULL;
 	g_autofree char *slot = NULL;
 	GError *cause = NULL;
+	gboolean changed;
 
 	if (!cli_parse(cli, options, 1, &argc, &argv, error))
 		return AZUPDATE_EXIT_USAGE;
@@ -21,12 +22,13 @@ static int mark_bad_run(struct cli *cli, int argc, char **argv, GError **error)
 	slot = argc > 1 ? g_strdup(argv[1]) : client_other_slot(manager, error);
 	if (slot == NULL)
 		return AZUPDATE_EXIT_FAILED;
-	if (!bus_manager_call_mark_bad_sync(
-		    manager, slot, reason == NULL ? "marked bad by hand" : reason, NULL, &cause)) {
+	if (!bus_manager_call_mark_bad_sync(manager, slot,
+					    reason == NULL ? "marked bad by hand" : reason,
+					    &changed, NULL, &cause)) {
 		client_fail(error, cause);
 		return AZUPDATE_EXIT_FAILED;
 	}
-	return action_show(cli, "marked bad", slot, error);
+	return action_show(cli, &(struct action){ "marked bad", slot, changed }, error);
 }
 
 const struct command COMMAND_MARK_BAD = {
@@ -35,6 +37,6 @@ const struct command COMMAND_MARK_BAD = {
 	.summary = "take a slot out of what can boot",
 	.description = "Marks a slot bad, by default the one that does not run. The last bootable "
 		       "slot is\n"
-		       "refused.",
+		       "refused. One that is bad already keeps its reason.",
 	.run = mark_bad_run,
 };

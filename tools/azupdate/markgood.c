@@ -6,6 +6,7 @@ static int mark_good_run(struct cli *cli, int argc, char **argv, GError **error)
 	g_autoptr(BusManager) manager = NULL;
 	g_autofree char *slot = NULL;
 	GError *cause = NULL;
+	gboolean changed;
 
 	if (!cli_parse(cli, NULL, 1, &argc, &argv, error))
 		return AZUPDATE_EXIT_USAGE;
@@ -15,11 +16,11 @@ static int mark_good_run(struct cli *cli, int argc, char **argv, GError **error)
 	slot = argc > 1 ? g_strdup(argv[1]) : client_running_slot(manager, error);
 	if (slot == NULL)
 		return AZUPDATE_EXIT_FAILED;
-	if (!bus_manager_call_mark_good_sync(manager, slot, NULL, &cause)) {
+	if (!bus_manager_call_mark_good_sync(manager, slot, &changed, NULL, &cause)) {
 		client_fail(error, cause);
 		return AZUPDATE_EXIT_FAILED;
 	}
-	return action_show(cli, "marked good", slot, error);
+	return action_show(cli, &(struct action){ "marked good", slot, changed }, error);
 }
 
 const struct command COMMAND_MARK_GOOD = {

@@ -161,6 +161,8 @@ void status_print_json(const struct status *status)
 	g_variant_builder_add(&builder, "{sv}", "record", record_encode(manager));
 	g_variant_builder_add(&builder, "{sv}", "floor", floor_encode(manager));
 	g_variant_builder_add(&builder, "{sv}", "pcr11", pcr_encode(manager));
+	g_variant_builder_add(&builder, "{sv}", "watchdog",
+			      text_or_null(bus_manager_get_watchdog(manager)));
 	g_variant_builder_add(&builder, "{sv}", "failed", failed_encode(manager));
 	g_variant_builder_add(&builder, "{sv}", "jobs", jobs_encode(status));
 	cli_print_json(AZUPDATE_SCHEMA_STATUS, g_variant_builder_end(&builder));

@@ -186,6 +186,20 @@ static void floor_print(const struct status *status)
 	putchar('\n');
 }
 
+static void watchdog_print(const struct status *status)
+{
+	const char *state = bus_manager_get_watchdog(status->manager);
+
+	if (bus_manager_get_committed(status->manager))
+		return;
+	if (g_strcmp0(state, "armed") == 0)
+		puts("  Watchdog   armed until this boot is committed");
+	if (g_strcmp0(state, "missing") == 0) {
+		printf("  Watchdog   ");
+		terminal_paint(TERMINAL_WARN, "there is none: a hang is not ended by a reset\n");
+	}
+}
+
 static void pcr_print(const struct status *status)
 {
 	g_autofree char *now = terminal_clean(bus_manager_get_pcr11(status->manager));
@@ -270,6 +284,7 @@ void status_print_text(const struct status *status)
 	boot_print(status);
 	health_print(status);
 	floor_print(status);
+	watchdog_print(status);
 	pcr_print(status);
 	failed_print(status);
 	for (guint i = 0; i < status->jobs->len; i++)
