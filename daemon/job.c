@@ -6,7 +6,6 @@
 
 #include "azupdate/azupdate.h"
 #include "bus.h"
-#include "caller.h"
 #include "failure.h"
 
 enum { JOB_PROGRESS_INTERVAL_MS = 200 };
@@ -18,8 +17,8 @@ struct job {
 	struct job_task task;
 	GVariant *result; /* written by the thread, read after it has ended */
 	guint timer;      /* 0 when the job has ended */
-	job_ended_func ended;
-	gpointer user_data;
+	const struct job_place *place;
+	gpointer seen; /* written by the thread at its end */
 	GMutex lock;
 	struct machine_progress latest;
 };
@@ -105,6 +104,7 @@ static void job_run(GTask *task, gpointer source, gpointer user_data, GCancellab
 
 	if (result != NULL)
 		job->result = g_variant_ref_sink(result);
+	job->seen = job->place->end.look(job->place->end.user_data);
 	if (done)
 		g_task_return_boolean(task, TRUE);
 	else
@@ -140,7 +140,7 @@ static void job_finish(GObject *source, GAsyncResult *outcome, gpointer user_dat
 	bus_job_set_state(job->face, state_of(why));
 	g_message("%s: %s %s%s%s", job->path, job->task.kind, state_of(why),
 		  error == NULL ? "" : ": ", error == NULL ? "" : error->message);
-	job->ended(job, job->user_data);
+	job->place->end.ended(g_steal_pointer(&job->seen), job->place->end.user_data);
 	g_dbus_interface_skeleton_flush(G_DBUS_INTERFACE_SKELETON(job->face));
 	bus_job_emit_finished(job->face, why);
 	if (job->task.answer != NULL)
@@ -157,7 +157,8 @@ static gboolean cancel_handle(BusJob *face, GDBusMethodInvocation *invocation, g
 	return TRUE;
 }
 
-static struct job *job_new(unsigned number, const struct job_task *task)
+static struct job *job_new(const struct job_place *place, unsigned number,
+			   const struct job_task *task)
 {
 	struct job *job = g_new0(struct job, 1);
 	GVariantDict empty;
@@ -165,6 +166,7 @@ static struct job *job_new(unsigned number, const struct job_task *task)
 	g_variant_dict_init(&empty, NULL);
 	g_mutex_init(&job->lock);
 	job->task = *task;
+	job->place = place;
 	job->path = g_strdup_printf(AZUPDATE_BUS_PATH_JOB_PREFIX "%u", number);
 	job->cancellable = g_cancellable_new();
 	job->face = bus_job_skeleton_new();
@@ -173,25 +175,20 @@ static struct job *job_new(unsigned number, const struct job_task *task)
 	bus_job_set_step(job->face, "");
 	bus_job_set_message(job->face, "");
 	bus_job_set_result(job->face, g_variant_dict_end(&empty));
-	caller_guard(G_DBUS_INTERFACE_SKELETON(job->face));
+	caller_guard(place->gate, G_DBUS_INTERFACE_SKELETON(job->face));
 	g_signal_connect(job->face, "handle-cancel", G_CALLBACK(cancel_handle), job);
 	return job;
 }
 
-struct job *job_start(GDBusConnection *bus, unsigned number, const struct job_task *task,
-		      job_ended_func ended, gpointer user_data, GError **error)
+struct job *job_start(const struct job_place *place, unsigned number, const struct job_task *task)
 {
-	struct job *job = job_new(number, task);
+	struct job *job = job_new(place, number, task);
+	g_autoptr(GDBusObjectSkeleton) object = g_dbus_object_skeleton_new(job->path);
 	g_autoptr(GTask) thread = NULL;
 
-	if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(job->face), bus, job->path,
-					      error)) {
-		job_free(job);
-		return NULL;
-	}
+	g_dbus_object_skeleton_add_interface(object, G_DBUS_INTERFACE_SKELETON(job->face));
+	g_dbus_object_manager_server_export(place->objects, object);
 	g_message("%s: %s started", job->path, task->kind);
-	job->ended = ended;
-	job->user_data = user_data;
 	job->timer = g_timeout_add(JOB_PROGRESS_INTERVAL_MS, progress_show, job);
 	thread = g_task_new(NULL, job->cancellable, job_finish, job);
 	g_task_set_check_cancellable(thread, FALSE); /* the work says how it ended */
@@ -202,11 +199,8 @@ struct job *job_start(GDBusConnection *bus, unsigned number, const struct job_ta
 
 void job_free(struct job *job)
 {
-	GDBusInterfaceSkeleton *skeleton = G_DBUS_INTERFACE_SKELETON(job->face);
-
 	g_signal_handlers_disconnect_by_data(job->face, job);
-	if (g_dbus_interface_skeleton_get_connection(skeleton) != NULL)
-		g_dbus_interface_skeleton_unexport(skeleton);
+	(void)g_dbus_object_manager_server_unexport(job->place->objects, job->path);
 	task_done(job);
 	g_clear_pointer(&job->result, g_variant_unref);
 	g_object_unref(job->face);

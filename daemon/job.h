@@ -4,6 +4,7 @@
 
 #include <gio/gio.h>
 
+#include "caller.h"
 #include "machine.h"
 
 struct job;
@@ -20,13 +21,26 @@ struct job_task {
 	GDestroyNotify data_free;
 };
 
-/* Called in the main thread after the job has ended and before Finished is sent. */
-typedef void (*job_ended_func)(struct job *job, gpointer user_data);
+/* What is done when it has ended. */
+struct job_end {
+	/* In the job's thread: looks at what became of the machine. What it returns, or NULL, is
+	 * taken over by `ended`. */
+	gpointer (*look)(gpointer user_data);
+	/* In the main thread, before Finished is sent. */
+	void (*ended)(gpointer seen, gpointer user_data);
+	gpointer user_data;
+};
+
+/* What jobs have in common: where they are shown, who may touch them, and their end. Borrowed. */
+struct job_place {
+	GDBusObjectManagerServer *objects;
+	struct caller_gate *gate;
+	struct job_end end;
+};
 
 /* Starts the thread and shows the job as /org/azupdate/Update1/job/NUMBER. Takes over task->data
- * in any case. */
-struct job *job_start(GDBusConnection *bus, unsigned number, const struct job_task *task,
-		      job_ended_func ended, gpointer user_data, GError **error);
+ * in any case. Never fails. */
+struct job *job_start(const struct job_place *place, unsigned number, const struct job_task *task);
 /* Only after it has ended. Takes it from the bus. */
 void job_free(struct job *job);
 

@@ -74,7 +74,7 @@ static gboolean daemon_is_busy(gpointer user_data)
 {
 	struct daemon *daemon = user_data;
 
-	return server_is_needed(daemon->server);
+	return server_is_needed(daemon->server) || server_is_asked(daemon->server);
 }
 
 static gboolean daemon_stop(gpointer user_data)

@@ -257,11 +257,7 @@ static gboolean run_health_handle(BusManager *manager, GDBusMethodInvocation *in
 static gboolean refresh_handle(BusManager *manager, GDBusMethodInvocation *invocation,
 			       gpointer user_data)
 {
-	GError *error = NULL;
-
-	if (!server_refresh(user_data, &error))
-		return call_fail(invocation, error);
-	bus_manager_complete_refresh(manager, invocation);
+	server_refresh_for(user_data, invocation);
 	return TRUE;
 }
 
@@ -312,11 +308,11 @@ static gboolean attest_handle(BusManager *manager, GDBusMethodInvocation *invoca
 			      GVariant *nonce, gpointer user_data)
 {
 	struct attesting *attesting;
-	const struct machine *machine;
+	struct machine *machine;
 	g_autoptr(GTask) task = NULL;
 	GError *error = NULL;
 
-	if (!server_hold(user_data, &machine, &error))
+	if (!server_hold(user_data, SERVER_HOLD_BESIDE, &machine, &error))
 		return call_fail(invocation, error);
 	call_log(invocation, "this boot");
 	attesting = g_new0(struct attesting, 1);

@@ -2,13 +2,15 @@
 #include "server.h"
 
 #include "azupdate/azupdate.h"
+#include "batch.h"
 #include "bus.h"
-#include "caller.h"
 #include "failure.h"
 #include "healthverdict.h"
+#include "inflow.h"
 #include "manager.h"
 #include "publish.h"
 #include "standing.h"
+#include "updater.h"
 #include "updates.h"
 
 enum { SERVER_JOBS_MAX = 8 }; /* jobs that can be looked at, the running one included */
@@ -24,10 +26,20 @@ struct server {
 	BusManager *manager;
 	BusUpdates *updates;
 	BusSlot *slots[SLOT_COUNT];
+	GDBusObjectManagerServer *objects; /* slots and jobs */
+	struct inflow *inflow;
+	struct job_place place;
 	GPtrArray *jobs; /* of struct job, oldest first */
 	unsigned jobs_started;
-	gboolean held;
-	void (*quiet)(gpointer); /* set while the daemon stops */
+	enum server_hold held;
+	struct batch *refresh;
+	struct batch *why;
+	struct batch_kind refresh_kind;
+	struct batch_kind why_kind;
+	struct outlook_ask why_ask; /* of the look under way */
+	struct machine
+		*refresh_machine; /* likewise; NULL: a job runs, and there is nothing to see */
+	void (*quiet)(gpointer);  /* set while the daemon stops */
 	gpointer quiet_data;
 };
 
@@ -77,21 +89,26 @@ gboolean server_machine(struct server *server, struct machine **ret_machine, GEr
 	if (server_is_busy(server))
 		return failure_set(error, FAULT_JOB_BUSY, "job %s is running",
 				   job_path(job_newest(server)));
+	if (server->held == SERVER_HOLD_ALONE)
+		return failure_set(error, FAULT_JOB_BUSY, "the TPM is being enrolled");
 	if (!machine_ready(server, error))
 		return FALSE;
 	*ret_machine = server->machine;
 	return TRUE;
 }
 
-gboolean server_hold(struct server *server, const struct machine **ret_machine, GError **error)
+gboolean server_hold(struct server *server, enum server_hold hold, struct machine **ret_machine,
+		     GError **error)
 {
 	if (server->quiet != NULL)
 		return failure_set(error, FAULT_JOB_BUSY, "the daemon is stopping");
-	if (server->held)
-		return failure_set(error, FAULT_JOB_BUSY, "an attestation is being made");
+	if (server->held != SERVER_HOLD_NONE)
+		return failure_set(error, FAULT_JOB_BUSY, "the TPM is in use by another call");
+	if (hold == SERVER_HOLD_ALONE && !server_machine(server, ret_machine, error))
+		return FALSE;
 	if (!machine_ready(server, error))
 		return FALSE;
-	server->held = TRUE;
+	server->held = hold;
 	*ret_machine = server->machine;
 	return TRUE;
 }
@@ -104,13 +121,30 @@ static void quiet_tell(struct server *server)
 
 void server_release(struct server *server)
 {
-	server->held = FALSE;
+	server->held = SERVER_HOLD_NONE;
 	quiet_tell(server);
 }
 
 gboolean server_is_needed(struct server *server)
 {
-	return server->held || server_is_busy(server);
+	return server->held != SERVER_HOLD_NONE || server_is_busy(server) ||
+	       batch_is_busy(server->refresh) || batch_is_busy(server->why);
+}
+
+gboolean server_is_asked(struct server *server)
+{
+	return caller_gate_is_busy(server->place.gate);
+}
+
+static void status_publish(struct server *server, const struct machine_status *status)
+{
+	publish_manager(server->manager, status);
+	bus_manager_set_health_held(server->manager, healthverdict_is_held(server->config));
+	bus_manager_set_watchdog(server->manager, standing_watchdog(server->config));
+	for (unsigned i = 0; i < SLOT_COUNT; i++)
+		publish_slot(server->slots[i], &status->slots[i]);
+	standing_message(server->config, status);
+	g_dbus_interface_skeleton_flush(G_DBUS_INTERFACE_SKELETON(server->manager));
 }
 
 gboolean server_refresh(struct server *server, GError **error)
@@ -124,15 +158,135 @@ gboolean server_refresh(struct server *server, GError **error)
 	status = machine_status_get(server->machine, error);
 	if (status == NULL)
 		return FALSE;
-	publish_manager(server->manager, status);
-	bus_manager_set_health_held(server->manager, healthverdict_is_held(server->config));
-	for (unsigned i = 0; i < SLOT_COUNT; i++)
-		publish_slot(server->slots[i], &status->slots[i]);
-	bus_manager_set_watchdog(server->manager, standing_watchdog(server->config));
-	standing_message(server->config, status);
-	g_dbus_interface_skeleton_flush(G_DBUS_INTERFACE_SKELETON(server->manager));
+	status_publish(server, status);
 	return TRUE;
 }
+
+/* --- looks that are taken in a thread, for whoever asks --- */
+
+/* What was seen; without a status if a job ran, whose end changes the properties. */
+struct sight {
+	struct machine_status *status;
+};
+
+static void sight_free(gpointer data)
+{
+	struct sight *sight = data;
+
+	g_clear_pointer(&sight->status, machine_status_free);
+	g_free(sight);
+}
+
+static gboolean refresh_begin(gpointer user_data, GError **error)
+{
+	struct server *server = user_data;
+
+	server->refresh_machine = NULL;
+	if (server_is_busy(server))
+		return TRUE;
+	if (!machine_ready(server, error))
+		return FALSE;
+	server->refresh_machine = server->machine;
+	return TRUE;
+}
+
+static gpointer refresh_look(gpointer user_data, GError **error)
+{
+	const struct server *server = user_data;
+	struct sight *sight = g_new0(struct sight, 1);
+
+	if (server->refresh_machine == NULL)
+		return sight;
+	sight->status = machine_status_get(server->refresh_machine, error);
+	if (sight->status != NULL)
+		return sight;
+	sight_free(sight);
+	return NULL;
+}
+
+static void refresh_seen(gpointer result, gpointer user_data)
+{
+	const struct sight *sight = result;
+
+	/* What was seen before a job began may be old when it is under way. */
+	if (sight->status != NULL && !server_is_busy(user_data))
+		status_publish(user_data, sight->status);
+}
+
+static GVariant *refresh_reply(gpointer result)
+{
+	return NULL;
+}
+
+static gboolean why_begin(gpointer user_data, GError **error)
+{
+	struct server *server = user_data;
+
+	return updater_why_begin(server, &server->why_ask, error);
+}
+
+static gpointer why_look(gpointer user_data, GError **error)
+{
+	const struct server *server = user_data;
+
+	return updater_why(&server->why_ask, error);
+}
+
+static GVariant *why_reply(gpointer result)
+{
+	const struct updater_words *words = result;
+
+	return g_variant_new("(ss)", words->json, words->text);
+}
+
+static void looks_quiet(gpointer user_data)
+{
+	quiet_tell(user_data);
+}
+
+static void looks_init(struct server *server)
+{
+	server->refresh_kind = (struct batch_kind){
+		.begin = refresh_begin,
+		.look = refresh_look,
+		.seen = refresh_seen,
+		.reply = refresh_reply,
+		.result_free = sight_free,
+		.quiet = looks_quiet,
+		.user_data = server,
+	};
+	server->why_kind = (struct batch_kind){
+		.begin = why_begin,
+		.look = why_look,
+		.reply = why_reply,
+		.result_free = updater_words_free,
+		.quiet = looks_quiet,
+		.user_data = server,
+	};
+	server->refresh = batch_new(&server->refresh_kind);
+	server->why = batch_new(&server->why_kind);
+}
+
+static void look_ask(struct server *server, struct batch *batch, GDBusMethodInvocation *invocation)
+{
+	if (server->quiet == NULL)
+		batch_ask(batch, invocation);
+	else
+		g_dbus_method_invocation_return_error(invocation, FAILURE, FAULT_JOB_BUSY,
+						      "the daemon is stopping");
+}
+
+void server_refresh_for(struct server *server, GDBusMethodInvocation *invocation)
+{
+	look_ask(server, server->refresh, invocation);
+}
+
+void server_why_for(struct server *server, GDBusMethodInvocation *invocation)
+{
+	look_ask(server, server->why, invocation);
+}
+
+/* --- jobs --- */
 
 static void jobs_publish(struct server *server)
 {
@@ -143,14 +297,27 @@ static void jobs_publish(struct server *server)
 	bus_manager_set_jobs(server->manager, paths);
 }
 
-static void job_ended(struct job *job, gpointer user_data)
+/* In the job's thread: this takes its time, too. */
+static gpointer job_look(gpointer user_data)
 {
 	struct server *server = user_data;
 	g_autoptr(GError) error = NULL;
+	struct machine_status *status = machine_status_get(server->machine, &error);
 
-	if (!server_refresh(server, &error))
+	if (status == NULL)
 		g_warning("the properties are old: %s", error->message);
-	quiet_tell(server);
+	return status;
+}
+
+static void job_ended(gpointer seen, gpointer user_data)
+{
+	struct machine_status *status = seen;
+
+	if (status != NULL) {
+		status_publish(user_data, status);
+		machine_status_free(status);
+	}
+	quiet_tell(user_data);
 }
 
 const char *server_start_job(struct server *server, const struct job_task *task, GError **error)
@@ -162,10 +329,7 @@ const char *server_start_job(struct server *server, const struct job_task *task,
 		task->data_free(task->data);
 		return NULL;
 	}
-	job = job_start(server->bus, server->jobs_started + 1, task, job_ended, server, error);
-	if (job == NULL)
-		return NULL;
-	server->jobs_started++;
+	job = job_start(&server->place, ++server->jobs_started, task);
 	if (server->jobs->len == SERVER_JOBS_MAX)
 		g_ptr_array_remove_index(server->jobs, 0);
 	g_ptr_array_add(server->jobs, job);
@@ -192,14 +356,16 @@ static gboolean objects_export(struct server *server, GError **error)
 
 	manager_connect(server->manager, server);
 	updates_connect(server->updates, server);
-	caller_guard(manager);
-	caller_guard(updates);
+	caller_guard(server->place.gate, manager);
+	caller_guard(server->place.gate, updates);
 	for (unsigned i = 0; i < SLOT_COUNT; i++) {
-		GDBusInterfaceSkeleton *slot = G_DBUS_INTERFACE_SKELETON(server->slots[i]);
+		g_autoptr(GDBusObjectSkeleton) object = g_dbus_object_skeleton_new(SLOT_PATHS[i]);
 
-		if (!g_dbus_interface_skeleton_export(slot, server->bus, SLOT_PATHS[i], error))
-			return FALSE;
+		g_dbus_object_skeleton_add_interface(object,
+						     G_DBUS_INTERFACE_SKELETON(server->slots[i]));
+		g_dbus_object_manager_server_export(server->objects, object);
 	}
+	g_dbus_object_manager_server_set_connection(server->objects, server->bus);
 	return g_dbus_interface_skeleton_export(updates, server->bus, AZUPDATE_BUS_PATH, error) &&
 	       g_dbus_interface_skeleton_export(manager, server->bus, AZUPDATE_BUS_PATH, error);
 }
@@ -210,6 +376,14 @@ struct server *server_new(GDBusConnection *bus, const char *config_path, GError 
 
 	server->bus = g_object_ref(bus);
 	server->config_path = g_strdup(config_path);
+	server->inflow = inflow_new(bus);
+	server->objects = g_dbus_object_manager_server_new(AZUPDATE_BUS_PATH);
+	server->place = (struct job_place){
+		.objects = server->objects,
+		.gate = caller_gate_new(bus),
+		.end = { .look = job_look, .ended = job_ended, .user_data = server },
+	};
+	looks_init(server);
 	server->jobs = g_ptr_array_new_with_free_func((GDestroyNotify)job_free);
 	server->manager = bus_manager_skeleton_new();
 	server->updates = bus_updates_skeleton_new();
@@ -237,11 +411,17 @@ void server_free(struct server *server)
 {
 	if (server == NULL)
 		return;
-	g_ptr_array_unref(server->jobs);
 	skeleton_free(server->manager);
 	skeleton_free(server->updates);
+	g_dbus_object_manager_server_set_connection(server->objects, NULL);
+	caller_gate_free(server->place.gate);
+	inflow_free(server->inflow);
+	g_ptr_array_unref(server->jobs);
+	g_object_unref(server->objects);
 	for (unsigned i = 0; i < SLOT_COUNT; i++)
-		skeleton_free(server->slots[i]);
+		g_object_unref(server->slots[i]);
+	batch_free(server->refresh);
+	batch_free(server->why);
 	if (server->machine != NULL)
 		machine_free(server->machine);
 	config_free(server->config);

@@ -7,6 +7,7 @@
 
 #include <gio/gio.h>
 
+#include "caller.h"
 #include "job.h"
 #include "machine.h"
 
@@ -29,15 +30,27 @@ const struct config *server_config(struct server *server);
 /* The configuration alone, read if it was not yet; also while a job runs. NULL with a failure. */
 const struct config *server_config_get(struct server *server, GError **error);
 
-/* The machine for something that may run beside a job, in another thread; until it is given back
+/* The machine for a call that takes long and is no job, in another thread; until it is given back
  * the daemon does not leave. FAULT_JOB_BUSY: it is held already. */
-gboolean server_hold(struct server *server, const struct machine **ret_machine, GError **error);
+enum server_hold {
+	SERVER_HOLD_NONE,
+	SERVER_HOLD_BESIDE, /* a job may run meanwhile: only for what machine.h says may be so */
+	SERVER_HOLD_ALONE,  /* nothing else may: FAULT_JOB_BUSY while a job runs, and for others */
+};
+gboolean server_hold(struct server *server, enum server_hold hold, struct machine **ret_machine,
+		     GError **error);
 void server_release(struct server *server);
-/* Whether a job runs or the machine is held: the daemon must stay. */
+/* Whether anything runs that must be brought to its end: the daemon must stay. */
 gboolean server_is_needed(struct server *server);
+/* Whether a caller waits for a decision. */
+gboolean server_is_asked(struct server *server);
 
 /* Reads the machine anew and changes the properties; does nothing while a job runs. */
 gboolean server_refresh(struct server *server, GError **error);
+/* The same in a thread, for a call, which is answered then. */
+void server_refresh_for(struct server *server, GDBusMethodInvocation *invocation);
+/* Answers a call with what the policy would do now (updater_why()), found in a thread. */
+void server_why_for(struct server *server, GDBusMethodInvocation *invocation);
 
 /* NULL with FAULT_JOB_BUSY. Takes over task->data in any case. */
 const char *server_start_job(struct server *server, const struct job_task *task, GError **error);

@@ -38,19 +38,98 @@ static GVariant *status_pack(const struct machine_tpm_status *status)
 	return g_variant_builder_end(&builder);
 }
 
+/* What is asked of the TPM is asked in a thread: it takes its time, and a client that hands over
+ * descriptors may take as long as it likes to write into them. */
+struct tpm_call {
+	struct server *server;
+	struct machine *machine;
+	GDBusMethodInvocation *invocation;
+	GUnixFDList *fds;
+	GVariant *key;
+	GVariant *options;
+};
+
+static void tpm_call_free(gpointer data)
+{
+	struct tpm_call *call = data;
+
+	g_clear_object(&call->fds);
+	g_clear_pointer(&call->key, g_variant_unref);
+	g_clear_pointer(&call->options, g_variant_unref);
+	g_free(call);
+}
+
+/* The thread's result is the reply, a tuple. */
+static void tpm_call_end(GObject *source, GAsyncResult *outcome, gpointer user_data)
+{
+	struct tpm_call *call = g_task_get_task_data(G_TASK(outcome));
+	GError *error = NULL;
+	g_autoptr(GVariant) reply = g_task_propagate_pointer(G_TASK(outcome), &error);
+
+	if (reply == NULL)
+		g_dbus_method_invocation_take_error(call->invocation, error);
+	else
+		g_dbus_method_invocation_return_value(call->invocation, reply);
+	server_release(call->server);
+}
+
+static void reply_return(GTask *task, GVariant *reply, GError *error)
+{
+	if (reply != NULL)
+		g_task_return_pointer(task, g_variant_ref_sink(reply),
+				      (GDestroyNotify)g_variant_unref);
+	else
+		g_task_return_error(task, error);
+}
+
+/* Takes over the call, which has the machine. */
+static gboolean tpm_call_run(struct tpm_call *call, GTaskThreadFunc run)
+{
+	g_autoptr(GTask) task = g_task_new(NULL, NULL, tpm_call_end, NULL);
+
+	g_task_set_task_data(task, call, tpm_call_free);
+	g_task_run_in_thread(task, run);
+	return TRUE;
+}
+
+static struct tpm_call *tpm_call_new(struct server *server, GDBusMethodInvocation *invocation,
+				     enum server_hold hold, GError **error)
+{
+	struct machine *machine;
+	struct tpm_call *call;
+
+	if (!server_hold(server, hold, &machine, error))
+		return NULL;
+	call = g_new0(struct tpm_call, 1);
+	call->server = server;
+	call->machine = machine;
+	call->invocation = invocation;
+	return call;
+}
+
+static void status_run(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+	const struct tpm_call *call = data;
+	struct machine_tpm_status status = { .volume = NULL };
+	GError *error = NULL;
+	GVariant *reply = NULL;
+
+	if (machine_tpm_status_get(call->machine, &status, &error)) {
+		reply = g_variant_new("(@a{sv})", status_pack(&status));
+		machine_tpm_status_clear(&status);
+	}
+	reply_return(task, reply, error);
+}
+
 static gboolean tpm_status_handle(BusManager *manager, GDBusMethodInvocation *invocation,
 				  gpointer user_data)
 {
-	struct machine_tpm_status status = { .volume = NULL };
-	struct machine *machine;
 	GError *error = NULL;
+	struct tpm_call *call = tpm_call_new(user_data, invocation, SERVER_HOLD_ALONE, &error);
 
-	if (!server_machine(user_data, &machine, &error) ||
-	    !machine_tpm_status_get(machine, &status, &error))
+	if (call == NULL)
 		return call_fail(invocation, error);
-	bus_manager_complete_tpm_status(manager, invocation, status_pack(&status));
-	machine_tpm_status_clear(&status);
-	return TRUE;
+	return tpm_call_run(call, status_run);
 }
 
 struct given_keys {
@@ -117,28 +196,36 @@ static gboolean keys_take(GUnixFDList *fds, GVariant *key, GVariant *options,
 	return TRUE;
 }
 
-static gboolean tpm_enroll_handle(BusManager *manager, GDBusMethodInvocation *invocation,
-				  GUnixFDList *fds, GVariant *key, GVariant *options,
-				  gpointer user_data)
+static void enroll_run(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
+	const struct tpm_call *call = data;
 	struct given_keys given = { .key = NULL };
-	struct machine *machine;
 	GError *error = NULL;
-	gboolean done = server_machine(user_data, &machine, &error) &&
-			keys_take(fds, key, options, &given, &error);
+	gboolean done = keys_take(call->fds, call->key, call->options, &given, &error);
 
 	if (done) {
 		const struct machine_tpm_keys keys = { given.key, given.recovery_key, given.pin };
 
-		g_message("TpmEnroll, asked by %s",
-			  g_dbus_method_invocation_get_sender(invocation));
-		done = machine_tpm_enroll(machine, &keys, &error);
+		done = machine_tpm_enroll(call->machine, &keys, &error);
 	}
 	given_keys_clear(&given);
-	if (!done)
+	reply_return(task, done ? g_variant_new("()") : NULL, error);
+}
+
+static gboolean tpm_enroll_handle(BusManager *manager, GDBusMethodInvocation *invocation,
+				  GUnixFDList *fds, GVariant *key, GVariant *options,
+				  gpointer user_data)
+{
+	GError *error = NULL;
+	struct tpm_call *call = tpm_call_new(user_data, invocation, SERVER_HOLD_ALONE, &error);
+
+	if (call == NULL)
 		return call_fail(invocation, error);
-	bus_manager_complete_tpm_enroll(manager, invocation, NULL);
-	return TRUE;
+	call_log(invocation, "this volume");
+	call->fds = fds != NULL ? g_object_ref(fds) : NULL;
+	call->key = g_variant_ref(key);
+	call->options = g_variant_ref(options);
+	return tpm_call_run(call, enroll_run);
 }
 
 void tpm_methods_connect(BusManager *manager, struct server *server)

@@ -22,6 +22,12 @@ void updater_words_clear(struct updater_words *words)
 	g_clear_pointer(&words->text, g_free);
 }
 
+void updater_words_free(gpointer words)
+{
+	updater_words_clear(words);
+	g_free(words);
+}
+
 static struct updater_words words_of(const struct outlook *outlook,
 				     const struct policy_decision *decision)
 {
@@ -158,27 +164,36 @@ const char *updater_start(struct server *server, const struct updater_ask *ask, 
 	return server_start_job(server, &task, error);
 }
 
-gboolean updater_why(struct server *server, struct updater_words *ret_words, GError **error)
+gboolean updater_why_begin(struct server *server, struct outlook_ask *ret_ask, GError **error)
 {
 	struct outlook_ask ask = { .config = server_config_get(server, error) };
-	g_autoptr(Outlook) outlook = NULL;
-	g_autofree char *veto = NULL;
-	struct policy_decision decision;
 
 	if (ask.config == NULL)
 		return FALSE;
 	if (!server_is_busy(server) && !server_machine(server, &ask.machine, error))
 		return FALSE;
 	ask.bus = server_bus(server);
-	/* Hooks are not asked just to tell: what they said last is. */
-	veto = hookcall_veto(ask.config);
-	ask.hook = veto;
-	outlook = outlook_new(&ask, error);
-	if (outlook == NULL)
-		return FALSE;
-	decision = policy_decide(&outlook->input);
-	*ret_words = words_of(outlook, &decision);
+	*ret_ask = ask;
 	return TRUE;
+}
+
+struct updater_words *updater_why(const struct outlook_ask *ask, GError **error)
+{
+	/* Hooks are not asked just to tell: what they said last is. */
+	g_autofree char *veto = hookcall_veto(ask->config);
+	struct outlook_ask asked = *ask;
+	g_autoptr(Outlook) outlook = NULL;
+	struct updater_words *words;
+	struct policy_decision decision;
+
+	asked.hook = veto;
+	outlook = outlook_new(&asked, error);
+	if (outlook == NULL)
+		return NULL;
+	decision = policy_decide(&outlook->input);
+	words = g_new(struct updater_words, 1);
+	*words = words_of(outlook, &decision);
+	return words;
 }
 
 /* --- what was activated, until its end --- */

@@ -2,6 +2,7 @@
 #pragma once
 /* Updater: does what the policy says, step by step, until it says nothing more. */
 
+#include "outlook.h"
 #include "server.h"
 
 struct transition;
@@ -21,8 +22,13 @@ struct updater_words {
 	char *text;
 };
 void updater_words_clear(struct updater_words *words);
-/* What would be done now. May be called while a job runs. */
-gboolean updater_why(struct server *server, struct updater_words *ret_words, GError **error);
+void updater_words_free(gpointer words);
+
+/* What would be done now, also while a job runs. What it takes is gathered in the main thread; the
+ * rest may be done in another one, since disk, logind and NetworkManager are asked. Free the words
+ * with updater_words_free(). */
+gboolean updater_why_begin(struct server *server, struct outlook_ask *ret_ask, GError **error);
+struct updater_words *updater_why(const struct outlook_ask *ask, GError **error);
 
 /* Somebody or something made a slot the next boot: it is noted, told, and followed until its end is
  * known. `rollback`: to go back by hand. Never fails. For a job's thread. */

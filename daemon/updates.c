@@ -87,13 +87,7 @@ static gboolean update_handle(BusUpdates *updates, GDBusMethodInvocation *invoca
 static gboolean why_handle(BusUpdates *updates, GDBusMethodInvocation *invocation,
 			   gpointer user_data)
 {
-	GError *error = NULL;
-	struct updater_words words;
-
-	if (!updater_why(user_data, &words, &error))
-		return call_fail(invocation, error);
-	bus_updates_complete_why(updates, invocation, words.json, words.text);
-	updater_words_clear(&words);
+	server_why_for(user_data, invocation);
 	return TRUE;
 }
 

@@ -138,7 +138,8 @@ struct machine *machine_open_on(const struct config *config, struct layout *layo
 void machine_free(struct machine *machine);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Machine, machine_free)
 
-/* Read anew from the disk at each call. */
+/* Read anew from the disk at each call. It may run beside a job, in another thread: it changes
+ * nothing, and reads of the machine what does not change while it is open. */
 struct machine_status *machine_status_get(struct machine *machine, GError **error);
 void machine_status_free(struct machine_status *status);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MachineStatus, machine_status_free)

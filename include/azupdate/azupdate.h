@@ -55,7 +55,7 @@ enum azupdate_exit {
 	AZUPDATE_EXIT_OK = 0,
 	AZUPDATE_EXIT_FAILED = 1,      /* the fault tells what */
 	AZUPDATE_EXIT_USAGE = 2,       /* a wrong command line */
-	AZUPDATE_EXIT_NOT_ALLOWED = 3, /* only root may do this */
+	AZUPDATE_EXIT_NOT_ALLOWED = 3, /* only root may do this, or whom polkit allows it */
 	AZUPDATE_EXIT_BUSY = 4,        /* another job is running */
 	AZUPDATE_EXIT_CANCELLED = 5,   /* the job was cancelled */
 	AZUPDATE_EXIT_NO_DAEMON = 6,   /* the bus or azupdated cannot be reached */

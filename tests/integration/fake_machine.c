@@ -10,11 +10,14 @@
 
 #include "failure.h"
 #include "machine.h"
+#include "machine_tpm.h"
 
 struct machine {
+	GMutex lock; /* it is looked at in another thread than it is changed in */
 	struct slot_table table;
 	char *versions[SLOT_COUNT];
 	char *reasons[SLOT_COUNT];
+	char *volume; /* see machine_tpm_status_get() */
 };
 
 enum { RUNNING = SLOT_A, BLOCK = 4096, HEAD_BYTES = 500, FETCH_BYTES = 10500 };
@@ -29,6 +32,8 @@ struct machine *machine_open(const struct config *config, GError **error)
 		return NULL;
 	}
 	machine = g_new0(struct machine, 1);
+	g_mutex_init(&machine->lock);
+	machine->volume = g_strdup(config->volume);
 	machine->table.once = machine->table.last = SLOT_NONE;
 	slot_stage_begin(&machine->table, SLOT_A);
 	slot_stage_end(&machine->table, SLOT_A, HASH, 1);
@@ -44,11 +49,57 @@ void machine_free(struct machine *machine)
 		g_free(machine->versions[i]);
 		g_free(machine->reasons[i]);
 	}
+	g_free(machine->volume);
+	g_mutex_clear(&machine->lock);
 	g_free(machine);
+}
+
+/* Everything that a status has is another than before, so that a test sees each property change. */
+static void status_shift(struct machine_status *status)
+{
+	struct machine_slot *slot = &status->slots[SLOT_A];
+	struct failed *failed = g_new0(struct failed, 1);
+
+	slot->slot = (struct slot){ .state = SLOT_BAD,
+				    .priority = 1,
+				    .tries_left = 2,
+				    .failures = 3,
+				    .security_version = 4,
+				    .fault = FAULT_MARKED_BAD };
+	slot->reason = g_strdup("it was shifted");
+	slot->running = FALSE;
+	g_clear_pointer(&slot->root_hash, g_free);
+	g_free(slot->version);
+	slot->version = g_strdup("0.9");
+	failed->version = g_strdup("0.8");
+	failed->root_hash = g_strdup("ef");
+	failed->reason = g_strdup("it failed");
+	g_ptr_array_add(status->failed, failed);
+	status->running = SLOT_B;
+	status->committed = FALSE;
+	status->floor = 5;
+	status->floor_request = 6;
+	status->boot_fault = FAULT_MARKED_BAD;
+	status->boot_reason = g_strdup("fallback");
+	status->boot_time_us = 7;
+	status->record_fault = FAULT_BOOTREC_LOST;
+	status->pcr11 = g_strdup("11");
+	status->pcr11_predicted = g_strdup("12");
+}
+
+static void status_failed_free(gpointer data)
+{
+	struct failed *failed = data;
+
+	g_free(failed->version);
+	g_free(failed->root_hash);
+	g_free(failed->reason);
+	g_free(failed);
 }
 
 struct machine_status *machine_status_get(struct machine *machine, GError **error)
 {
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->lock);
 	const struct slot_choice choice = slot_choose(&machine->table, SLOT_NONE);
 	struct machine_status *status = g_new0(struct machine_status, 1);
 
@@ -64,7 +115,9 @@ struct machine_status *machine_status_get(struct machine *machine, GError **erro
 	status->next = choice.index;
 	status->next_reason = choice.reason;
 	status->boot_time_us = 41234;
-	status->failed = g_ptr_array_new();
+	status->failed = g_ptr_array_new_with_free_func(status_failed_free);
+	if (g_strcmp0(machine->versions[SLOT_B], "shifted") == 0)
+		status_shift(status);
 	return status;
 }
 
@@ -76,6 +129,9 @@ void machine_status_free(struct machine_status *status)
 		g_free(status->slots[i].reason);
 	}
 	g_ptr_array_unref(status->failed);
+	g_free(status->boot_reason);
+	g_free(status->pcr11);
+	g_free(status->pcr11_predicted);
 	g_free(status);
 }
 
@@ -105,6 +161,8 @@ static gboolean linger(const struct machine_install *options, gboolean for_ever,
 static void stage(struct machine *machine, const char *version, gboolean activate)
 {
 	static const uint8_t HASH[SLOT_HASH_SIZE] = { 0x12 };
+
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->lock);
 
 	slot_stage_begin(&machine->table, SLOT_B);
 	slot_stage_end(&machine->table, SLOT_B, HASH, 2);
@@ -232,8 +290,10 @@ gboolean machine_repair(struct machine *machine, unsigned slot,
 	if (!has_bundle)
 		return failure_set(error, FAULT_CONVERGE_UNHEALED, "1 block of root_b is wrong");
 	ret_checked->decoded_bytes = BLOCK;
+	g_mutex_lock(&machine->lock);
 	g_free(machine->versions[slot]);
 	machine->versions[slot] = g_strdup("healed");
+	g_mutex_unlock(&machine->lock);
 	return TRUE;
 }
 
@@ -254,6 +314,8 @@ static gboolean step(fault why, GError **error)
 
 gboolean machine_activate(struct machine *machine, unsigned slot, GError **error)
 {
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->lock);
+
 	return step(slot_activate(&machine->table, slot, 3), error);
 }
 
@@ -292,12 +354,16 @@ gboolean machine_rollback_find(struct machine *machine, const char *version, uns
 
 gboolean machine_mark_good(struct machine *machine, unsigned slot, GError **error)
 {
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->lock);
+
 	return step(slot_commit(&machine->table, slot), error);
 }
 
 gboolean machine_mark_bad(struct machine *machine, unsigned slot, const char *reason,
 			  GError **error)
 {
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->lock);
+
 	if (!step(slot_mark_bad(&machine->table, slot, FAULT_MARKED_BAD), error))
 		return FALSE;
 	g_free(machine->reasons[slot]);
@@ -317,6 +383,27 @@ char *machine_attest(const struct machine *machine, const uint8_t *nonce, size_t
 {
 	failure_set(error, FAULT_TPM_OPEN, "this machine has no TPM 2");
 	return NULL;
+}
+
+/* A TPM that takes its time: until the file that [tpm] volume= names is there. */
+gboolean machine_tpm_status_get(struct machine *machine, struct machine_tpm_status *ret_status,
+				GError **error)
+{
+	while (machine->volume != NULL && !g_file_test(machine->volume, G_FILE_TEST_EXISTS))
+		g_usleep(20000);
+	ret_status->volume = g_strdup("var");
+	return TRUE;
+}
+
+void machine_tpm_status_clear(struct machine_tpm_status *status)
+{
+	g_free(status->volume);
+}
+
+gboolean machine_tpm_enroll(struct machine *machine, const struct machine_tpm_keys *keys,
+			    GError **error)
+{
+	return failure_set(error, FAULT_TPM_OPEN, "this machine has no TPM 2");
 }
 
 void machine_boot_get(struct machine *machine, struct machine_boot *ret_release)

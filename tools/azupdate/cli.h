@@ -32,6 +32,7 @@ struct cli {
 	gboolean json;
 	enum cli_progress progress;  /* after cli_parse() */
 	GDBusConnection *connection; /* NULL before cli_manager() */
+	gboolean asks;               /* somebody is there who can be asked for a password */
 };
 
 extern const struct command COMMAND_ATTEST;

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "client.h"
 
+#include <unistd.h>
+
 #include "busaddress.h"
 #include "failure.h"
+
+enum { DIALOG_TIME_MS = 330000 }; /* a little longer than azupdated waits for polkit */
 
 struct translation {
 	gint code; /* of domain G_DBUS_ERROR */
@@ -38,15 +42,53 @@ gboolean client_fail(GError **error, GError *cause)
 	return failure_set(error, FAULT_BUS, "azupdated: %s", owned->message);
 }
 
+/* The calls are made by generated code, which has no flags. */
+static GDBusMessage *message_flag(GDBusConnection *bus, GDBusMessage *message, gboolean incoming,
+				  gpointer user_data)
+{
+	GDBusMessage *flagged;
+
+	if (incoming || g_dbus_message_get_message_type(message) != G_DBUS_MESSAGE_TYPE_METHOD_CALL)
+		return message;
+	flagged = g_dbus_message_copy(message, NULL); /* what is on its way cannot be changed */
+	if (flagged == NULL)
+		return message;
+	g_dbus_message_set_flags(flagged,
+				 g_dbus_message_get_flags(message) |
+					 G_DBUS_MESSAGE_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION);
+	g_object_unref(message);
+	return flagged;
+}
+
+/* Whoever sits at a terminal can be asked for a password; a script would hang. */
+static gboolean client_connect(struct cli *cli, GError **error)
+{
+	if (cli->connection != NULL)
+		return TRUE;
+	cli->connection = busaddress_connect(cli->bus, error);
+	if (cli->connection == NULL)
+		return FALSE;
+	cli->asks = isatty(STDIN_FILENO) == 1 && !cli->json;
+	if (cli->asks)
+		(void)g_dbus_connection_add_filter(cli->connection, message_flag, NULL, NULL);
+	return TRUE;
+}
+
+/* A password takes longer to type than a call to be answered. */
+static gpointer proxy_ready(const struct cli *cli, gpointer proxy)
+{
+	if (cli->asks)
+		g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(proxy), DIALOG_TIME_MS);
+	return proxy;
+}
+
 static BusManager *manager_find(struct cli *cli, gboolean must_read, GError **error)
 {
 	GError *cause = NULL;
 	g_autoptr(GVariant) reply = NULL;
 	BusManager *manager;
 
-	if (cli->connection == NULL)
-		cli->connection = busaddress_connect(cli->bus, error);
-	if (cli->connection == NULL)
+	if (!client_connect(cli, error))
 		return NULL;
 	reply = g_dbus_connection_call_sync(cli->connection, AZUPDATE_BUS_NAME, AZUPDATE_BUS_PATH,
 					    AZUPDATE_BUS_INTERFACE_MANAGER, "Refresh", NULL, NULL,
@@ -65,7 +107,7 @@ static BusManager *manager_find(struct cli *cli, gboolean must_read, GError **er
 	/* A call may wait for hooks and for a TPM; both have limits of their own. */
 	g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(manager), G_MAXINT);
 	if (bus_manager_get_version(manager) != NULL)
-		return manager;
+		return proxy_ready(cli, manager);
 	g_object_unref(manager); /* a proxy is made also for a daemon that is gone */
 	failure_set(error, FAULT_BUS, "azupdated ended meanwhile");
 	return NULL;
@@ -86,15 +128,15 @@ BusUpdates *client_updates(struct cli *cli, GError **error)
 	GError *cause = NULL;
 	BusUpdates *updates;
 
-	if (cli->connection == NULL)
-		cli->connection = busaddress_connect(cli->bus, error);
-	if (cli->connection == NULL)
+	if (!client_connect(cli, error))
 		return NULL;
 	updates = bus_updates_proxy_new_sync(cli->connection, G_DBUS_PROXY_FLAGS_NONE,
 					     AZUPDATE_BUS_NAME, AZUPDATE_BUS_PATH, NULL, &cause);
-	if (updates == NULL)
+	if (updates == NULL) {
 		client_fail(error, cause);
-	return updates;
+		return NULL;
+	}
+	return proxy_ready(cli, updates);
 }
 
 BusSlot *client_slot(struct cli *cli, const char *name, GError **error)
@@ -126,7 +168,7 @@ BusJob *client_job(struct cli *cli, const char *path, GError **error)
 		return NULL;
 	}
 	if (bus_job_get_state(job) != NULL)
-		return job;
+		return proxy_ready(cli, job);
 	g_object_unref(job); /* a proxy is made also for an object that is not there */
 	failure_set(error, FAULT_JOB_UNKNOWN, "there is no job %s", path);
 	return NULL;

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include "actions.h"
+
+#include <string.h>
+
+#include "plaintext.h"
+#include "source.h"
+
+#define ACTIONS_PREFIX "org.azupdate.update1."
+
+struct row {
+	const char *method;
+	const char *option; /* with it the row counts, and must come before the one without */
+	const char *id;     /* NULL: anyone */
+};
+
+static const struct row ROWS[] = {
+	{ "Refresh", NULL, NULL },
+	{ "HealthLast", NULL, NULL },
+	{ "HealthList", NULL, NULL },
+	{ "HealthShow", NULL, NULL },
+	{ "Why", NULL, NULL },
+	{ "History", NULL, NULL },
+	{ "Check", NULL, ACTIONS_PREFIX "check" },
+	{ "Update", "reboot", ACTIONS_PREFIX "update-reboot" },
+	{ "Update", NULL, ACTIONS_PREFIX "update" },
+	{ "Install", "force", ACTIONS_PREFIX "install-force" },
+	{ "Install", "accept_expired", ACTIONS_PREFIX "install-force" },
+	{ "Install", NULL, ACTIONS_PREFIX "install" },
+	{ "InstallUrl", "force", ACTIONS_PREFIX "install-force" },
+	{ "InstallUrl", "accept_expired", ACTIONS_PREFIX "install-force" },
+	{ "InstallUrl", NULL, ACTIONS_PREFIX "install" },
+	{ "Plan", NULL, ACTIONS_PREFIX "plan" },
+	{ "PlanUrl", NULL, ACTIONS_PREFIX "plan" },
+	{ "Activate", NULL, ACTIONS_PREFIX "activate" },
+	{ "Rollback", NULL, ACTIONS_PREFIX "rollback" },
+	{ "MarkGood", NULL, ACTIONS_PREFIX "mark" },
+	{ "MarkBad", NULL, ACTIONS_PREFIX "mark" },
+	{ "Verify", NULL, ACTIONS_PREFIX "verify" },
+	{ "Repair", NULL, ACTIONS_PREFIX "repair" },
+	{ "RepairUrl", NULL, ACTIONS_PREFIX "repair" },
+	{ "RunHealth", NULL, ACTIONS_PREFIX "health" },
+	{ "HealthHold", NULL, ACTIONS_PREFIX "health" },
+	{ "Hold", NULL, ACTIONS_PREFIX "hold" },
+	{ "Unhold", NULL, ACTIONS_PREFIX "hold" },
+	{ "Approve", NULL, ACTIONS_PREFIX "approve" },
+	{ "Cancel", NULL, ACTIONS_PREFIX "cancel" },
+	{ "Attest", NULL, ACTIONS_PREFIX "attest" },
+	{ "TpmStatus", NULL, ACTIONS_PREFIX "tpm-status" },
+	{ "TpmEnroll", NULL, ACTIONS_PREFIX "tpm-enroll" },
+};
+
+/* The last argument, if that is an a{sv}; else NULL. */
+static GVariant *options_of(GVariant *parameters)
+{
+	const gsize count = g_variant_n_children(parameters);
+	g_autoptr(GVariant) last = NULL;
+
+	if (count == 0)
+		return NULL;
+	last = g_variant_get_child_value(parameters, count - 1);
+	return g_variant_is_of_type(last, G_VARIANT_TYPE_VARDICT) ? g_steal_pointer(&last) : NULL;
+}
+
+/* A name that is given twice counts if it is set once; of another type than b it is refused later,
+ * when the call is read. */
+static gboolean option_is_set(GVariant *options, const char *wanted)
+{
+	GVariantIter iter;
+	const char *name;
+	GVariant *value;
+	gboolean is_set = FALSE;
+
+	g_variant_iter_init(&iter, options);
+	while (g_variant_iter_next(&iter, "{&sv}", &name, &value)) {
+		g_autoptr(GVariant) owned = value;
+
+		if (strcmp(name, wanted) == 0 &&
+		    g_variant_is_of_type(owned, G_VARIANT_TYPE_BOOLEAN))
+			is_set = is_set || g_variant_get_boolean(owned);
+	}
+	return is_set;
+}
+
+struct actions_need actions_need(const char *method, GVariant *parameters)
+{
+	g_autoptr(GVariant) options = options_of(parameters);
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(ROWS); i++) {
+		const struct row *row = &ROWS[i];
+
+		if (strcmp(row->method, method) != 0)
+			continue;
+		if (row->option == NULL || (options != NULL && option_is_set(options, row->option)))
+			return (struct actions_need){
+				.access = row->id == NULL ? ACTIONS_ANYONE : ACTIONS_POLKIT,
+				.id = row->id,
+			};
+	}
+	return (struct actions_need){ .access = ACTIONS_ROOT };
+}
+
+static gboolean id_is_first(unsigned row)
+{
+	for (unsigned i = 0; i < row; i++)
+		if (g_strcmp0(ROWS[i].id, ROWS[row].id) == 0)
+			return FALSE;
+	return ROWS[row].id != NULL;
+}
+
+const char *actions_id(unsigned index)
+{
+	for (unsigned i = 0; i < G_N_ELEMENTS(ROWS); i++)
+		if (id_is_first(i) && index-- == 0)
+			return ROWS[i].id;
+	return NULL;
+}
+
+static void detail_add(GVariantBuilder *details, const char *name, const char *value)
+{
+	char shown[ACTIONS_TEXT_MAX];
+
+	plaintext_copy(value, shown, sizeof shown - 1);
+	g_variant_builder_add(details, "{ss}", name, shown);
+}
+
+static void argument_add(GVariantBuilder *details, const char *name, GVariant *value)
+{
+	g_autofree char *text = NULL;
+
+	if (g_variant_is_of_type(value, G_VARIANT_TYPE_STRING))
+		text = strcmp(name, "url") == 0
+			       ? source_url_for_people(g_variant_get_string(value, NULL))
+			       : g_variant_dup_string(value, NULL);
+	else if (g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN))
+		text = g_strdup(g_variant_get_boolean(value) ? "yes" : "no");
+	else if (g_variant_is_of_type(value, G_VARIANT_TYPE_INT64))
+		text = g_strdup_printf("%" G_GINT64_FORMAT, g_variant_get_int64(value));
+	if (text != NULL)
+		detail_add(details, name, text);
+}
+
+/* The caller chooses the names of options: only such as ours look are passed on, under a prefix, so
+ * that none is taken for an argument or for one of polkit's own details. */
+static gboolean option_name_is_plain(const char *name)
+{
+	return name[0] != '\0' && strlen(name) <= 32 &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz_") == strlen(name);
+}
+
+static void options_add(GVariantBuilder *details, GVariant *options)
+{
+	g_autoptr(GPtrArray) seen = g_ptr_array_new();
+	unsigned left = ACTIONS_OPTIONS_MAX;
+	GVariantIter iter;
+	const char *name;
+	GVariant *value;
+
+	g_variant_iter_init(&iter, options);
+	while (left-- > 0 && g_variant_iter_next(&iter, "{&sv}", &name, &value)) {
+		g_autoptr(GVariant) owned = value;
+		g_autofree char *key = g_strconcat("option-", name, NULL);
+
+		if (option_name_is_plain(name) && option_is_set(options, name) &&
+		    !g_ptr_array_find_with_equal_func(seen, name, g_str_equal, NULL)) {
+			detail_add(details, key, "yes");
+			g_ptr_array_add(seen, (gpointer)name);
+		}
+	}
+}
+
+GVariant *actions_details(const GDBusMethodInfo *method, GVariant *parameters)
+{
+	g_autoptr(GVariant) options = options_of(parameters);
+	const gsize count = g_variant_n_children(parameters);
+	GVariantBuilder details;
+
+	g_variant_builder_init(&details, G_VARIANT_TYPE("a{ss}"));
+	detail_add(&details, "method", method->name);
+	for (gsize i = 0; i < count && method->in_args[i] != NULL; i++) {
+		g_autoptr(GVariant) value = g_variant_get_child_value(parameters, i);
+
+		argument_add(&details, method->in_args[i]->name, value);
+	}
+	if (options != NULL)
+		options_add(&details, options);
+	return g_variant_builder_end(&details);
+}
