@@ -104,7 +104,7 @@ def test_rules_decide():
         expect("Error.NOT_ALLOWED: polkit does not allow user 65534" in error, error)
         expect_equal(machine.gdbus("Manager.Verify", "a", "{}").returncode, 0)
         expect(machine.logged("polkit allows org.azupdate.update1.mark"), "it is not in the log")
-        expect("AUTH_NEEDED" in machine.gdbus("Manager.Rollback", prefix=STRANGER).stderr, "rollback")
+        expect("AUTH_NEEDED" in machine.gdbus("Manager.Activate", "b", prefix=STRANGER).stderr, "activate")
 
 
 def test_details_have_no_secrets():

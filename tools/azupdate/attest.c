@@ -7,8 +7,6 @@
 #include "failure.h"
 #include "quote.h"
 
-enum { TPM_TIMEOUT_MS = 120000 }; /* an RSA key takes some TPMs half a minute */
-
 static GVariant *nonce_parse(const char *text, GError **error)
 {
 	uint8_t nonce[QUOTE_NONCE_MAX];
@@ -64,7 +62,7 @@ static int attest_run(struct cli *cli, int argc, char **argv, GError **error)
 	manager = client_manager_unread(cli, error);
 	if (manager == NULL)
 		return AZUPDATE_EXIT_FAILED;
-	g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(manager), TPM_TIMEOUT_MS);
+	client_be_patient(cli, manager);
 	if (!bus_manager_call_attest_sync(manager, nonce, &text, NULL, &cause)) {
 		client_fail(error, cause);
 		return AZUPDATE_EXIT_FAILED;
