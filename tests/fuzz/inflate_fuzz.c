@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Deflate streams: the two ways of reading them agree. */
+/* Deflate streams: the two ways of reading them agree, and zlib reads the same. */
 #include "inflate.h"
 
 #include <string.h>
+#include <zlib.h>
 
 #include "fuzz.h"
 
@@ -35,6 +36,56 @@ static void tokens_add_up(const struct inflate_parts *parts)
 		__builtin_trap();
 }
 
+enum { WINDOW_BITS = 15, ZLIB_ROOM = 1 << 20 };
+
+struct zlib_answer {
+	uint8_t *raw; /* of ZLIB_ROOM bytes */
+	size_t size_bytes;
+	size_t used;
+	const char *why; /* it refuses the stream; NULL: it wants more of it, or has no room */
+};
+
+/* FALSE: zlib does not take it. */
+static gboolean zlib_read(const uint8_t *bytes, size_t size_bytes, struct zlib_answer *answer)
+{
+	z_stream stream = { .next_in = (uint8_t *)(uintptr_t)bytes,
+			    .avail_in = (uInt)size_bytes,
+			    .next_out = answer->raw,
+			    .avail_out = ZLIB_ROOM };
+	int status;
+
+	if (inflateInit2(&stream, -WINDOW_BITS) != Z_OK)
+		fuzz_broken("zlib", __FILE__, __LINE__);
+	status = inflate(&stream, Z_FINISH);
+	answer->size_bytes = stream.total_out;
+	answer->used = stream.total_in;
+	answer->why = stream.msg;
+	inflateEnd(&stream);
+	return status == Z_STREAM_END;
+}
+
+/* zlib refuses codes that leave something out, ours reads on until it meets that. Padding that is
+ * not zero could not be written again; zlib does not look at it. */
+static void zlib_agrees(const uint8_t *bytes, size_t size_bytes, const char *why,
+			const GByteArray *raw, size_t used)
+{
+	g_autofree uint8_t *room = g_malloc(ZLIB_ROOM);
+	struct zlib_answer other = { .raw = room };
+
+	if (!zlib_read(bytes, size_bytes, &other)) {
+		promise(why != NULL || raw->len > ZLIB_ROOM ||
+			(other.why != NULL && (g_str_has_suffix(other.why, " set") ||
+					       strstr(other.why, "missing") != NULL)));
+		return;
+	}
+	if (why != NULL) {
+		promise(strstr(why, "padding") != NULL);
+		return;
+	}
+	promise(other.size_bytes == raw->len && other.used == used);
+	promise(raw->len == 0 || memcmp(room, raw->data, raw->len) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 {
 	g_autoptr(GByteArray) raw = g_byte_array_new();
@@ -42,10 +93,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 	g_autoptr(GArray) blocks = g_array_new(FALSE, FALSE, sizeof(struct inflate_block));
 	struct inflate_parts parts = { raw, tokens, blocks };
 	uint8_t few[100];
-	size_t used;
+	size_t used = 0;
+	const char *why;
 
 	(void)inflate_expand(bytes, size_bytes, few, sizeof few); /* only crashes count */
-	if (inflate_parse(bytes, size_bytes, &parts, &used) != NULL)
+	why = inflate_parse(bytes, size_bytes, &parts, &used);
+	zlib_agrees(bytes, size_bytes, why, raw, used);
+	if (why != NULL)
 		return 0;
 	if (used > size_bytes)
 		__builtin_trap();
