@@ -127,6 +127,25 @@ static gboolean keyslots_check(json_t *keyslots, GError **error)
 	return TRUE;
 }
 
+/* Each of them once: a list that names one twice leaves another out. */
+static gboolean keyslots_listed(json_t *listed, json_t *keyslots)
+{
+	const char *name;
+	json_t *keyslot;
+
+	json_object_foreach(keyslots, name, keyslot)
+	{
+		size_t i = 0;
+
+		while (i < json_array_size(listed) &&
+		       g_strcmp0(json_string_value(json_array_get(listed, i)), name) != 0)
+			i++;
+		if (i == json_array_size(listed))
+			return FALSE;
+	}
+	return json_array_size(listed) == json_object_size(keyslots);
+}
+
 static gboolean digest_check(json_t *digests, json_t *keyslots, GError **error)
 {
 	json_t *digest = json_object_get(digests, "0");
@@ -141,7 +160,7 @@ static gboolean digest_check(json_t *digests, json_t *keyslots, GError **error)
 			      "it is unknown, or asks for too much");
 	if (json_array_size(segments) != 1 ||
 	    g_strcmp0(json_string_value(json_array_get(segments, 0)), "0") != 0 ||
-	    json_array_size(json_object_get(digest, "keyslots")) != json_object_size(keyslots))
+	    !keyslots_listed(json_object_get(digest, "keyslots"), keyslots))
 		return refuse(error, FAULT_LUKS_DIGEST, "digest 0",
 			      "it is not the volume key's of all keyslots");
 	return TRUE;
