@@ -20,10 +20,11 @@ static gboolean is_word(const char *text)
 	       !g_ascii_isspace(text[0]) && !g_ascii_isspace(text[strlen(text) - 1]);
 }
 
+/* libcurl is content with one slash. */
 static gboolean is_url(const char *text)
 {
-	return text == NULL || g_ascii_strncasecmp(text, "http://", 7) == 0 ||
-	       g_ascii_strncasecmp(text, "https://", 8) == 0;
+	return text == NULL || g_ascii_strncasecmp(text, "http:/", 6) == 0 ||
+	       g_ascii_strncasecmp(text, "https:/", 7) == 0;
 }
 
 static void numbers_check(const struct config *config)
