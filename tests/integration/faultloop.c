@@ -161,7 +161,7 @@ static void end_judge(const struct loop *loop, int status)
 				 (WIFSIGNALED(status) &&
 				  (WTERMSIG(status) == SIGABRT || WTERMSIG(status) == SIGTRAP));
 
-	if (!said->ended && said->report.hit_is_memory && aborted)
+	if (!said->ended && said->report.no_memory && aborted)
 		tally->died++;
 	else if (!said->ended)
 		violation(loop, "it crashed or did not end");

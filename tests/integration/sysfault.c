@@ -133,10 +133,10 @@ static bool is_hit(const struct call *call)
 	if (count < the_plan->at || (count > the_plan->at && !the_plan->sticky) ||
 	    the_plan->ill == SYSFAULT_NONE)
 		return false;
-	if (the_report->hit == NULL) {
+	if (the_report->hit == NULL)
 		the_report->hit = call->name;
-		the_report->hit_is_memory = call->number == SYS_mmap || call->number == SYS_mremap;
-	}
+	if (call->number == SYS_mmap || call->number == SYS_mremap)
+		the_report->no_memory = true;
 	return true;
 }
 

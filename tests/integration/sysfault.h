@@ -25,8 +25,8 @@ struct sysfault_plan {
 /* Lies in memory that whoever watches shares: the process may not live to tell. */
 struct sysfault_report {
 	unsigned long calls; /* so far, that the plan is about */
-	const char *hit;     /* static: the call that failed; NULL: none did */
-	bool hit_is_memory;  /* it asked for memory */
+	const char *hit;     /* static: the first call that failed; NULL: none did */
+	bool no_memory;      /* one that failed asked for memory */
 };
 
 const char *sysfault_ill_name(enum sysfault_ill ill);
