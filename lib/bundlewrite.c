@@ -197,7 +197,7 @@ static void dictionary_train(struct pack *pack, FILE *file)
 	g_autofree uint8_t *samples = NULL;
 	unsigned got = 0;
 
-	if (pack->image->size_bytes < DICTIONARY_FROM ||
+	if (pack->options->level == 0 || pack->image->size_bytes < DICTIONARY_FROM ||
 	    pack->options->frame_blocks > DICTIONARY_FRAME_MAX)
 		return;
 	samples = g_malloc(SAMPLE_SIZE);

@@ -32,7 +32,7 @@ void bundlewrite_part_add(GPtrArray *parts, const struct bundle_section *section
 			  FILE *file);
 
 struct bundlewrite_options {
-	int level;             /* zstd, 1..19 */
+	int level;             /* zstd, 1..19; 0: blocks are stored as they are */
 	uint32_t frame_blocks; /* 1..FRAMEINDEX_BLOCKS_MAX */
 };
 

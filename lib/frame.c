@@ -193,6 +193,12 @@ void frame_encode(struct frame_encoder *encoder, const uint8_t *blocks, struct f
 	entry->stored_size = 0;
 	if (bytes_are_zero(blocks, size))
 		return;
+	if (encoder->level == 0) {
+		entry->encoding = FRAME_STORED;
+		entry->stored_size = (uint32_t)size;
+		memcpy(ret_stored, blocks, size);
+		return;
+	}
 	entry->encoding = encoder->dictionary != NULL ? FRAME_ZSTD_DICTIONARY : FRAME_ZSTD;
 	stored = encoder->dictionary != NULL
 			 ? ZSTD_compress_usingCDict(encoder->context, ret_stored, frame_bound(size),

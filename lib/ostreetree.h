@@ -20,7 +20,7 @@ struct ostreetree {
 	char *commit;  /* its checksum, hex */
 	char *ref;     /* without a remote; NULL: the commit was named by its checksum */
 	char *version; /* of the commit's metadata, or NULL */
-	char *tree; /* checksums of the tree and of the root's metadata, hex, one behind the other */
+	char *tree; /* checksums of the tree and of the root's metadata, hex, joined */
 	struct imagetree_node *root;
 	unsigned nodes;
 	struct ostreetree_private *private;
@@ -34,7 +34,7 @@ struct ostreetree *ostreetree_open(const char *name, GError **error);
 void ostreetree_free(struct ostreetree *tree); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Ostreetree, ostreetree_free)
 
-/* Writes a file's content to `fd` from byte `offset` on. FAULT_OSTREE_OBJECT: the object is not what
- * its checksum says; then what was written is worth nothing. FAULT_BUILD_OUTPUT. */
+/* Writes a file's content to `fd` from byte `offset` on. FAULT_OSTREE_OBJECT: the object is not
+ * what its checksum says; then what was written is worth nothing. FAULT_BUILD_OUTPUT. */
 gboolean ostreetree_copy(struct ostreetree *tree, const struct imagetree_node *file, int fd,
 			 uint64_t offset, GError **error);

@@ -3,79 +3,24 @@
 """Root images out of libostree's commits: against ostree itself, fsck.erofs and mkfs.erofs.
 
 ostree_test.py AZBUNDLE SCHEMA-FOLDER. Prints TAP."""
-import io
 import json
 import os
 import random
 import re
 import stat
 import struct
-import subprocess
 import sys
 import tarfile
 import tempfile
 
 import erofsread
+import ostreerig
 import schema
+from ostreerig import Commit, file, folder, link, refused, run
 
 AZBUNDLE, SCHEMAS = map(os.path.abspath, sys.argv[1:])
 LABEL = "SCHILY.xattr.security.selinux"
 CAPABILITY = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0).decode("latin-1")  # of file capabilities(7)
-
-
-def run(*words, ok=True, **options):
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, **options)
-    if ok and done.returncode != 0:
-        raise AssertionError(f"{words}: {done.stderr}")
-    return done
-
-
-def refused(fault, *words):
-    done = run(*words, ok=False)
-    assert done.returncode in (1, 2) and fault in done.stderr, f"{fault} wanted: {done.stderr}"
-    return done.stderr
-
-
-class Commit:
-    """An archive repository, filled from tar files, which carry owners and attributes."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.repo = os.path.join(folder, "repo")
-        run("ostree", f"--repo={self.repo}", "init", "--mode=archive")
-
-    def make(self, entries, branch="os/1", *more):
-        path = os.path.join(self.folder, "tree.tar")
-        with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
-            for name, kind, content, uid, gid, mode, attributes in entries:
-                info = tarfile.TarInfo(name)
-                info.type, info.uid, info.gid, info.mode = kind, uid, gid, mode
-                info.pax_headers = attributes
-                if kind == tarfile.SYMTYPE:
-                    info.linkname = content
-                    tar.addfile(info)
-                else:
-                    info.size = len(content)
-                    tar.addfile(info, io.BytesIO(content))
-        return run("ostree", f"--repo={self.repo}", "commit", f"--branch={branch}", f"--tree=tar={path}",
-                   *more).stdout.strip()
-
-    def image(self, ref="os/1", output="root.erofs", **options):
-        path = os.path.join(self.folder, output)
-        run(AZBUNDLE, "image", "--ostree", f"{self.repo}:{ref}", "-o", path, **options)
-        return path
-
-
-def folder(name, attributes=None, mode=0o755):
-    return name, tarfile.DIRTYPE, b"", 0, 0, mode, attributes or {}
-
-
-def file(name, content, uid=0, gid=0, mode=0o644, attributes=None):
-    return name, tarfile.REGTYPE, content, uid, gid, mode, attributes or {}
-
-
-def link(name, target):
-    return name, tarfile.SYMTYPE, target, 0, 0, 0o777, {}
 
 
 def sample(source):
@@ -118,7 +63,7 @@ def test_tree(place):
     commit = Commit(place)
     entries = sample(random.Random(1))
     commit.make(entries)
-    path = commit.image()
+    path = commit.image(AZBUNDLE)
     same(erofsread.tree(path), expected(entries))
     run("fsck.erofs", path)
     out = os.path.join(place, "out")
@@ -145,7 +90,7 @@ def test_reader(place):
     found = erofsread.tree(theirs)
     if stat.S_IMODE(os.stat(tree).st_mode) != 0o755:
         raise AssertionError("the checkout has another mode")
-    same(found, erofsread.tree(commit.image()))
+    same(found, erofsread.tree(commit.image(AZBUNDLE)))
 
 
 def test_same(place):
@@ -154,7 +99,7 @@ def test_same(place):
     commit = Commit(place)
     entries = sample(random.Random(3))
     commit.make(entries)
-    first = open(commit.image(), "rb").read()
+    first = open(commit.image(AZBUNDLE), "rb").read()
     bare = os.path.join(place, "bare")
     run("ostree", f"--repo={bare}", "init", "--mode=bare-user")
     run("ostree", f"--repo={bare}", "pull-local", commit.repo, "os/1")
@@ -165,21 +110,7 @@ def test_same(place):
     third = Commit(tempfile.mkdtemp(dir=place))
     folders = [entry for entry in entries if entry[1] == tarfile.DIRTYPE]
     third.make(folders + [entry for entry in entries if entry not in folders][::-1], "other")
-    assert open(third.image("other"), "rb").read() == first
-
-
-def keys_and_uki(place, root):
-    at = lambda name: os.path.join(place, name)
-    run(AZBUNDLE, "keys", at("keys"))
-    for name, content in (("linux", random.Random(5).randbytes(70000)), ("initrd", b"initrd" * 999),
-                          ("osrel", b"ID=x\nAZUPDATE_SECURITY_VERSION=6\n")):
-        with open(at(name), "wb") as out:
-            out.write(content)
-    run(AZBUNDLE, "uki", "--linux", at("linux"), "--initrd", at("initrd"), "--os-release", at("osrel"),
-        "--root", root, "--product", "p", "--uname", "6.1", "-o", at("uki"))
-    return lambda ref, *more: (
-        AZBUNDLE, "build", "--product", "p", "--ostree", ref, "--uki", at("uki"), "--key",
-        at("keys/release.key"), "--cert", at("keys/release.crt"), "-o", at("bundle"), *more)
+    assert open(third.image(AZBUNDLE, "other"), "rb").read() == first
 
 
 def test_bundle(place):
@@ -187,7 +118,9 @@ def test_bundle(place):
     commit = Commit(place)
     checksum = commit.make(sample(random.Random(4)), "os/x86_64/stable", "--add-metadata-string=version=4.2")
     ref = f"{commit.repo}:os/x86_64/stable"
-    words = keys_and_uki(place, commit.image("os/x86_64/stable"))
+    builder = ostreerig.Builder(AZBUNDLE, place)
+    builder.uki(commit.image(AZBUNDLE, "os/x86_64/stable"))
+    words = lambda name, *more: builder.words("--ostree", name, *more)
     bundle = os.path.join(place, "bundle")
     told = lambda: json.loads(run(AZBUNDLE, "info", "--manifest", bundle).stdout)
     run(*words(ref))
@@ -249,7 +182,7 @@ def test_damage(place):
     entries = [folder("./"), folder("./usr", {"SCHILY.xattr.user.k": "v"}), link("./l", "usr"), file("./e", b""),
                file("./usr/f", random.Random(6).randbytes(3000))]
     commit.make(entries)
-    out = commit.image()
+    out = commit.image(AZBUNDLE)
     before = open(out, "rb").read()
     seen = 0
     for kind in (".commit", ".dirtree", ".dirmeta", ".filez"):
@@ -271,24 +204,8 @@ def test_damage(place):
             with open(path, "wb") as mended:
                 mended.write(content)
     assert seen > 20, seen
-    assert open(commit.image(), "rb").read() == before
+    assert open(commit.image(AZBUNDLE), "rb").read() == before
     assert not [name for name in os.listdir(place) if name.startswith("root.erofs.")]
 
 
-def main():
-    tests = [test_tree, test_reader, test_same, test_bundle, test_refusals, test_damage]
-    print(f"1..{len(tests)}")
-    failed = 0
-    for number, test in enumerate(tests, 1):
-        with tempfile.TemporaryDirectory(prefix="ostree-") as place:
-            try:
-                test(place)
-                print(f"ok {number} {test.__doc__.splitlines()[0]}", flush=True)
-            except Exception as error:  # each failure is a line of the report
-                failed = 1
-                print(f"not ok {number} {test.__doc__.splitlines()[0]}")
-                print("# " + f"{type(error).__name__}: {error}".replace("\n", "\n# ")[:3000], flush=True)
-    return failed
-
-
-sys.exit(main())
+sys.exit(ostreerig.main([test_tree, test_reader, test_same, test_bundle, test_refusals, test_damage]))

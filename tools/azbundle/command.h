@@ -20,6 +20,7 @@ gboolean command_build(int argc, char **argv, GError **error);
 gboolean command_delta(int argc, char **argv, GError **error);
 gboolean command_info(int argc, char **argv, GError **error);
 gboolean command_verify(int argc, char **argv, GError **error);
+gboolean command_ostree(int argc, char **argv, GError **error);
 gboolean command_lint(int argc, char **argv, GError **error);
 gboolean command_disk(int argc, char **argv, GError **error);
 gboolean command_attest_verify(int argc, char **argv, GError **error);

@@ -13,6 +13,7 @@ static const struct command COMMANDS[] = {
 	{ "delta", "make a bundle with only what an old release lacks", command_delta },
 	{ "info", "tell what a bundle holds, without verifying it", command_info },
 	{ "verify", "verify a bundle to its last block", command_verify },
+	{ "ostree", "publish a release into an ostree repository", command_ostree },
 	{ "lint", "tell what in an image makes its updates large", command_lint },
 	{ "disk", "make a disk image, ready to boot, out of a bundle", command_disk },
 	{ "attest-verify", "check what a machine attests to have booted", command_attest_verify },
