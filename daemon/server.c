@@ -12,6 +12,7 @@
 #include "standing.h"
 #include "updater.h"
 #include "updates.h"
+#include "worker.h"
 
 enum { SERVER_JOBS_MAX = 8 }; /* jobs that can be looked at, the running one included */
 
@@ -22,6 +23,7 @@ struct server {
 	GDBusConnection *bus;
 	char *config_path;
 	struct config *config;
+	struct workers workers; /* its program is owned */
 	struct machine *machine;
 	BusManager *manager;
 	BusUpdates *updates;
@@ -70,6 +72,8 @@ const struct config *server_config_get(struct server *server, GError **error)
 {
 	if (server->config == NULL)
 		server->config = config_load(server->config_path, error);
+	if (server->config != NULL)
+		server->config->workers = &server->workers;
 	return server->config;
 }
 
@@ -384,6 +388,7 @@ struct server *server_new(GDBusConnection *bus, const char *config_path, GError 
 		.end = { .look = job_look, .ended = job_ended, .user_data = server },
 	};
 	looks_init(server);
+	server->workers = (struct workers){ worker_program_beside(), WORKER_SILENCE_S };
 	server->jobs = g_ptr_array_new_with_free_func((GDestroyNotify)job_free);
 	server->manager = bus_manager_skeleton_new();
 	server->updates = bus_updates_skeleton_new();
@@ -426,6 +431,7 @@ void server_free(struct server *server)
 		machine_free(server->machine);
 	config_free(server->config);
 	g_object_unref(server->bus);
+	g_free(server->workers.program);
 	g_free(server->config_path);
 	g_free(server);
 }

@@ -26,6 +26,7 @@ struct config_health {
 	gboolean reboot_never;  /* reboot=auto|never, default auto */
 	unsigned reboots_max;   /* reboots-per-day=, 0..100, default 10 */
 };
+struct workers;
 
 struct config {
 	char *disk;                /* [layout] disk=, NULL: the one that was booted from */
@@ -86,6 +87,8 @@ struct config {
 	unsigned hook_time_s;            /* [hooks] timeout=, of each hook, 1..3600, default 60 */
 	unsigned warn_s;                 /* [reboot] warn=, 0..3600, default 60 */
 	struct config_health health;     /* the rest of [health] */
+	/* Not of the file: the processes that fetch and decode; NULL: this one does. Borrowed. */
+	const struct workers *workers;
 };
 typedef struct config Config; /* for g_autoptr() only */
 

@@ -31,6 +31,8 @@
 #include "seed.h"
 #include "veritree.h"
 
+struct workers;
+
 /* One image in its place on a disk: data, superblock, tree. */
 struct converge_place {
 	struct disk *disk;
@@ -68,7 +70,8 @@ struct converge {
 	gboolean one_thread;    /* the caller's does it all, in order */
 	converge_report report; /* may be NULL; called by the caller's thread only */
 	gpointer user_data;
-	GCancellable *cancellable; /* may be NULL */
+	GCancellable *cancellable;     /* may be NULL */
+	const struct workers *workers; /* that decode; NULL: this process does */
 	struct converge_stats stats;
 	/* What the steps leave for each other. */
 	struct plan *plan;

@@ -6,6 +6,7 @@
 
 #include "converge_private.h"
 #include "crypto.h"
+#include "decoder.h"
 #include "failure.h"
 #include "veritybuild.h"
 
@@ -167,8 +168,11 @@ static void delta_drop(struct converge *converge)
 /* What speaks against this delta only. All else would meet the full payload too. */
 static gboolean is_soft(const struct converge *converge, const GError *why)
 {
-	static const fault SOFT[] = { FAULT_DELTA_INDEX,     FAULT_DELTA_FRAME,  FAULT_DELTA_BASE,
-				      FAULT_BUNDLE_CHECKSUM, FAULT_BUNDLE_RANGE, FAULT_DISK_READ };
+	static const fault SOFT[] = { FAULT_DELTA_INDEX,  FAULT_DELTA_FRAME,
+				      FAULT_DELTA_BASE,   FAULT_BUNDLE_CHECKSUM,
+				      FAULT_BUNDLE_RANGE, FAULT_DISK_READ,
+				      FAULT_WORKER_DIED,  FAULT_WORKER_SILENT,
+				      FAULT_WORKER_ANSWER };
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(SOFT); i++)
 		if (failure_code(why) == SOFT[i])
@@ -192,12 +196,17 @@ static gboolean delta_read(struct converge *converge, const struct bundle_sectio
 {
 	const struct source_range range = { section->offset, section->size_bytes };
 	g_autoptr(GBytes) bytes = NULL;
+	g_autoptr(Decoder) decoder = NULL;
+	g_autoptr(GByteArray) numbers = NULL;
 
 	source_schedule(converge->bundle->source, &range, 1);
 	bytes = bundle_section_read(converge->bundle, section, error);
-	return bytes != NULL &&
-	       deltaindex_decode(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes),
-				 &converge->delta, error) &&
+	if (bytes == NULL)
+		return FALSE;
+	decoder = decoder_new(converge->workers, NULL, converge->cancellable, error);
+	numbers = decoder != NULL ? decoder_deltaindex(decoder, bytes, error) : NULL;
+	return numbers != NULL &&
+	       deltaindex_parse(numbers->data, numbers->len, &converge->delta, error) &&
 	       delta_check(converge, error);
 }
 

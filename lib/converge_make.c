@@ -4,9 +4,8 @@
 #include <string.h>
 
 #include "converge_private.h"
-#include "deltaframe.h"
+#include "decoder.h"
 #include "failure.h"
-#include "largemem.h"
 
 enum {
 	BLOCK = CONVERGE_BLOCK,
@@ -41,23 +40,6 @@ struct making {
 	uint64_t held_bytes;     /* of blocks that workers have not written yet */
 	GError *failure;         /* the first */
 };
-
-static gboolean base_read(gpointer user_data, uint64_t offset, uint8_t *bytes, size_t size_bytes,
-			  GError **error)
-{
-	const struct making_frame *frame = user_data;
-	const struct converge *converge = frame->making->effort->converge;
-	const struct converge_place *seed = converge->seed;
-	const uint64_t border = seed->tree.data_blocks * BLOCK;
-	const size_t first = offset < border ? (size_t)MIN(size_bytes, border - offset) : 0;
-
-	if (first > 0 && !disk_read(seed->disk, seed->offset + offset, bytes, first, error))
-		return FALSE;
-	return first == size_bytes ||
-	       disk_read(converge->companion->target.disk,
-			 converge->companion->target.offset + (offset + first - border),
-			 bytes + first, size_bytes - first, error);
-}
 
 /* A frame waits for the blocks of those before, and for others that have reserved: these come to
  * their end without it. The earlier of two goes first, so that they do not wait for each other. */
@@ -115,34 +97,33 @@ static void frame_leave(struct making *making, struct making_frame *frame)
 /* A frame's blocks, until the last job that has some of them is done. */
 struct made {
 	struct making *making;
-	uint8_t *blocks;
-	size_t size_bytes;
+	struct decoder_room *room;
 };
 
 static void made_free(gpointer data)
 {
 	struct made *made = data;
 	struct making *making = made->making;
+	const size_t size_bytes = made->room->blocks_size;
 
-	largemem_free(made->blocks);
+	decoder_room_free(made->room);
 	g_mutex_lock(&making->mutex);
-	making->held_bytes -= made->size_bytes;
+	making->held_bytes -= size_bytes;
 	g_cond_broadcast(&making->gone);
 	g_mutex_unlock(&making->mutex);
 	g_free(made);
 }
 
-static GBytes *made_hold(struct making *making, uint8_t *blocks, size_t size_bytes)
+static GBytes *made_hold(struct making *making, struct decoder_room *room)
 {
 	struct made *made = g_new0(struct made, 1);
 
 	made->making = making;
-	made->blocks = blocks;
-	made->size_bytes = size_bytes;
+	made->room = room;
 	g_mutex_lock(&making->mutex);
-	making->held_bytes += size_bytes;
+	making->held_bytes += room->blocks_size;
 	g_mutex_unlock(&making->mutex);
-	return g_bytes_new_with_free_func(blocks, size_bytes, made_free, made);
+	return g_bytes_new_with_free_func(room->blocks, room->blocks_size, made_free, made);
 }
 
 /* Hands the blocks that a frame made to the workers, run by run. */
@@ -172,69 +153,74 @@ static gboolean output_push(struct effort *effort, const struct deltaindex_frame
 	return TRUE;
 }
 
-/* Makes the frame's blocks; they are held from then on, and no longer reserved. */
-static GBytes *frame_apply(struct making_frame *frame, const uint8_t *stored, GError **error)
+/* What frames refer to: the seed's image, and behind it that of the companion. */
+static struct decoder_base base_of(struct making_frame *frame)
+{
+	const struct converge *converge = frame->making->effort->converge;
+	const struct converge_place *seed = converge->seed;
+	struct decoder_base base = {
+		.parts = { { seed->disk, seed->offset, seed->tree.data_blocks * BLOCK } },
+		.reserve = base_reserve,
+		.user_data = frame,
+	};
+
+	if (converge->delta->companion_blocks > 0)
+		base.parts[1] = (struct decoder_part){
+			.disk = converge->companion->target.disk,
+			.offset = converge->companion->target.offset,
+			.size_bytes = (uint64_t)converge->delta->companion_blocks * BLOCK,
+		};
+	return base;
+}
+
+/* The next frame that is wanted, in `frame`, and a room with its stored bytes; NULL without a
+ * failure: there is none. The source may be a stream, so frames are read in their order. */
+static struct decoder_room *frame_take(struct making_frame *frame, struct decoder *decoder,
+				       GError **error)
 {
 	struct making *making = frame->making;
 	const struct converge *converge = making->effort->converge;
-	const struct deltaframe_base base = {
-		.read = base_read,
-		.reserve = base_reserve,
-		.user_data = frame,
-		.size_bytes = (converge->seed->tree.data_blocks +
-			       converge->delta->companion_blocks) *
-			      BLOCK,
-	};
-	const size_t size_bytes = (size_t)frame->entry->block_count * BLOCK;
-	g_autoptr(LargeBytes) blocks = largemem_new(size_bytes);
-
-	if (!deltaframe_apply(stored, frame->entry->stored_size, &base, blocks, size_bytes, error))
-		return NULL;
-	return made_hold(making, g_steal_pointer(&blocks), size_bytes);
-}
-
-/* The next frame that is wanted, in `frame`, and its stored bytes; NULL without a failure: there is
- * none. The source may be a stream, so frames are read in their order. */
-static uint8_t *frame_take(struct making *making, struct making_frame *frame, GError **error)
-{
-	const struct converge *converge = making->effort->converge;
 	const struct deltaindex *delta = converge->delta;
-	g_autoptr(LargeBytes) stored = NULL;
 
 	while (making->next < delta->frames->len) {
 		const struct deltaindex_frame *entry = &g_array_index(
 			delta->frames, struct deltaindex_frame, making->next++);
+		g_autoptr(DecoderRoom) room = NULL;
 
 		if (!plan_wants(converge->plan, delta, entry))
 			continue;
-		frame->making = making;
 		frame->entry = entry;
 		frame_enter(making, frame);
-		stored = largemem_new(entry->stored_size);
-		if (source_read(converge->bundle->source, making->offset + entry->offset, stored,
-				entry->stored_size, error))
-			return g_steal_pointer(&stored);
+		room = decoder_room_new(decoder, (size_t)entry->block_count * BLOCK,
+					entry->stored_size, error);
+		if (room != NULL &&
+		    source_read(converge->bundle->source, making->offset + entry->offset,
+				room->stored, entry->stored_size, error))
+			return g_steal_pointer(&room);
 		frame_leave(making, frame);
 		return NULL;
 	}
 	return NULL;
 }
 
-/* FALSE after a failure; *ret_more: there was a frame. */
-static gboolean frame_make(struct making *making, gboolean *ret_more, GError **error)
+/* FALSE after a failure; *ret_more: there was a frame. The blocks are held once they are made, and
+ * no longer reserved. */
+static gboolean frame_make(struct making *making, struct decoder *decoder, gboolean *ret_more,
+			   GError **error)
 {
-	struct making_frame frame = { 0 };
-	g_autoptr(LargeBytes) stored = NULL;
+	struct making_frame frame = { .making = making };
+	const struct decoder_base base = base_of(&frame);
+	g_autoptr(DecoderRoom) room = NULL;
 	g_autoptr(GBytes) made = NULL;
 	GError *failure = NULL;
 
 	g_mutex_lock(&making->taking);
-	stored = frame_take(making, &frame, &failure);
+	room = frame_take(&frame, decoder, &failure);
 	g_mutex_unlock(&making->taking);
-	*ret_more = stored != NULL;
-	if (stored != NULL) {
-		made = frame_apply(&frame, stored, &failure);
-		g_clear_pointer(&stored, largemem_free);
+	*ret_more = room != NULL;
+	if (room != NULL) {
+		if (decoder_delta(decoder, room, &base, &failure))
+			made = made_hold(making, g_steal_pointer(&room));
 		frame_leave(making, &frame);
 	}
 	if (failure != NULL) {
@@ -246,15 +232,18 @@ static gboolean frame_make(struct making *making, gboolean *ret_more, GError **e
 
 static gboolean frames_make(struct making *making, GError **error)
 {
-	gboolean more = TRUE;
+	const struct converge *converge = making->effort->converge;
+	g_autoptr(Decoder)
+		decoder = decoder_new(converge->workers, NULL, converge->cancellable, error);
+	gboolean more = decoder != NULL;
 
 	while (more && g_atomic_int_get(&making->stop) == 0) {
-		if (!frame_make(making, &more, error))
+		if (!frame_make(making, decoder, &more, error))
 			return FALSE;
 		if (making->thread_count == 0 && !effort_step(making->effort, "make", error))
 			return FALSE;
 	}
-	return TRUE;
+	return decoder != NULL;
 }
 
 static struct making *making_new(struct effort *effort, uint64_t offset)

@@ -5,6 +5,7 @@
 
 #include "converge_private.h"
 #include "crypto.h"
+#include "decoder.h"
 #include "failure.h"
 
 enum { BLOCK = CONVERGE_BLOCK, HASH = VERITREE_HASH_SIZE, GAP_MAX = 16 };
@@ -13,7 +14,7 @@ struct worker {
 	struct effort *effort;
 	struct converge *converge;
 	struct blockhash *hasher;
-	struct frame_decoder *decoder;
+	struct decoder *decoder;     /* NULL: none was needed yet */
 	struct converge_stats stats; /* since the last job */
 	uint8_t *blocks;             /* a window, aligned for the medium */
 	uint8_t hashes[CONVERGE_WINDOW * HASH];
@@ -48,7 +49,7 @@ static void worker_free(gpointer data)
 	struct worker *worker = data;
 
 	blockhash_free(worker->hasher);
-	frame_decoder_free(worker->decoder);
+	decoder_free(worker->decoder);
 	g_aligned_free(worker->blocks);
 	g_free(worker);
 }
@@ -411,24 +412,19 @@ static gboolean job_local(struct worker *worker, const struct job *job, GError *
 
 static gboolean frames_decode(struct worker *worker, const struct job *job, GError **error)
 {
-	const uint8_t *stored = job->stored;
-	uint8_t *blocks = worker->blocks;
+	const struct converge *converge = worker->converge;
+	const struct decoder_frames frames = {
+		.payload = converge->payload,
+		.entries = (const struct frame_entry *)(gpointer)job->entries->data,
+		.count = job->entries->len,
+		.stored = job->stored,
+	};
 
 	if (worker->decoder == NULL) /* which an install of a delta does without */
-		worker->decoder = frame_decoder_new(worker->converge->dictionary);
-	for (guint i = 0; i < job->entries->len; i++) {
-		const struct frame_entry *entry = &g_array_index(job->entries, struct frame_entry,
-								 i);
-		const char *why = frame_decode(worker->decoder, entry, stored, blocks);
-
-		if (why != NULL)
-			return failure_set(error, FAULT_BUNDLE_FRAME,
-					   "the frame of block %" G_GUINT64_FORMAT " of %s: %s",
-					   entry->first_block, worker->converge->payload, why);
-		stored += entry->stored_size;
-		blocks += (size_t)entry->block_count * BLOCK;
-	}
-	return TRUE;
+		worker->decoder = decoder_new(converge->workers, converge->dictionary,
+					      converge->cancellable, error);
+	return worker->decoder != NULL &&
+	       decoder_frames(worker->decoder, &frames, worker->blocks, error);
 }
 
 static gboolean job_frames(struct worker *worker, const struct job *job, GError **error)

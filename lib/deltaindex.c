@@ -277,28 +277,41 @@ static const char *numbers_decode(struct deltaindex *index, struct varint_reader
 	return why != NULL ? why : frames_check(index);
 }
 
-gboolean deltaindex_decode(const uint8_t *bytes, size_t size_bytes, struct deltaindex **ret_index,
-			   GError **error)
+GByteArray *deltaindex_unpack(const uint8_t *bytes, size_t size_bytes, GError **error)
 {
 	struct varint_reader outer = { bytes, size_bytes, 0, FALSE };
-	g_autoptr(Deltaindex) index = deltaindex_new(0, 0);
-	g_autoptr(GByteArray) numbers = NULL;
-	struct varint_reader reader = { 0 };
 	struct pack_stream stream;
-	const char *why;
+	GByteArray *numbers;
 
-	if (!pack_take(&outer, DELTAINDEX_UNPACKED_MAX, &stream) || outer.position != size_bytes)
-		return failure_set(error, FAULT_DELTA_INDEX, "the delta index is not one pack");
+	if (!pack_take(&outer, DELTAINDEX_UNPACKED_MAX, &stream) || outer.position != size_bytes) {
+		failure_set(error, FAULT_DELTA_INDEX, "the delta index is not one pack");
+		return NULL;
+	}
 	numbers = pack_unpack(&stream);
 	if (numbers == NULL)
-		return failure_set(error, FAULT_DELTA_INDEX, "the delta index cannot be unpacked");
-	reader.bytes = numbers->data;
-	reader.size_bytes = numbers->len;
-	why = numbers_decode(index, &reader);
+		failure_set(error, FAULT_DELTA_INDEX, "the delta index cannot be unpacked");
+	return numbers;
+}
+
+gboolean deltaindex_parse(const uint8_t *numbers, size_t size_bytes, struct deltaindex **ret_index,
+			  GError **error)
+{
+	g_autoptr(Deltaindex) index = deltaindex_new(0, 0);
+	struct varint_reader reader = { numbers, size_bytes, 0, FALSE };
+	const char *why = numbers_decode(index, &reader);
+
 	if (why != NULL)
 		return failure_set(error, FAULT_DELTA_INDEX, "the delta index is wrong: %s", why);
 	*ret_index = g_steal_pointer(&index);
 	return TRUE;
+}
+
+gboolean deltaindex_decode(const uint8_t *bytes, size_t size_bytes, struct deltaindex **ret_index,
+			   GError **error)
+{
+	g_autoptr(GByteArray) numbers = deltaindex_unpack(bytes, size_bytes, error);
+
+	return numbers != NULL && deltaindex_parse(numbers->data, numbers->len, ret_index, error);
 }
 
 uint64_t deltaindex_frames_size(const struct deltaindex *index)

@@ -63,6 +63,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Deltaindex, deltaindex_free)
  * in which deltaframe_apply() gives its blocks. */
 gboolean deltaindex_decode(const uint8_t *bytes, size_t size_bytes, struct deltaindex **ret_index,
 			   GError **error);
+/* The same in two steps: the numbers out of their pack (the caller frees), which another process
+ * may do, and the index out of the numbers. */
+GByteArray *deltaindex_unpack(const uint8_t *bytes, size_t size_bytes, GError **error);
+gboolean deltaindex_parse(const uint8_t *numbers, size_t size_bytes, struct deltaindex **ret_index,
+			  GError **error);
 /* The caller frees. Frames' offsets are not stored: they follow from the sizes. */
 GByteArray *deltaindex_encode(const struct deltaindex *index);
 

@@ -72,6 +72,15 @@ void disk_discard(struct disk *disk, uint64_t offset, uint64_t size_bytes)
 		disk->ops->discard(disk, offset, size_bytes);
 }
 
+int disk_reader(struct disk *disk, uint64_t *ret_start, GError **error)
+{
+	const int fd = disk->ops->reader != NULL ? disk->ops->reader(disk, ret_start) : -1;
+
+	if (fd < 0)
+		failure_set(error, FAULT_DISK_READ, "another process cannot read %s", disk->name);
+	return fd;
+}
+
 void disk_close(struct disk *disk)
 {
 	if (disk != NULL)

@@ -31,6 +31,8 @@ struct disk_ops {
 	gboolean (*zero)(struct disk *disk, uint64_t offset, uint64_t size_bytes);
 	/* May be NULL: tells the medium that nobody needs these blocks. What they hold is open. */
 	void (*discard)(struct disk *disk, uint64_t offset, uint64_t size_bytes);
+	/* May be NULL: a new descriptor that only reads, and where the disk begins in it. */
+	int (*reader)(struct disk *disk, uint64_t *ret_start);
 	void (*close)(struct disk *disk);
 };
 
@@ -54,6 +56,9 @@ gboolean disk_write_medium(struct disk *disk, uint64_t offset, const uint8_t *by
 gboolean disk_zero(struct disk *disk, uint64_t offset, uint64_t size_bytes, GError **error);
 /* Only a hint; of ranges that reach outside nothing is told. */
 void disk_discard(struct disk *disk, uint64_t offset, uint64_t size_bytes);
+/* For another process: a descriptor that can read the disk, and no more; offset 0 of the disk is
+ * *ret_start there. The caller closes it. -1 with FAULT_DISK_READ. */
+int disk_reader(struct disk *disk, uint64_t *ret_start, GError **error);
 void disk_close(struct disk *disk); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Disk, disk_close)
 

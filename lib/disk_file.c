@@ -129,6 +129,16 @@ static gboolean file_read_medium(struct disk *disk, uint64_t offset, uint8_t *by
 	return file_read_at(file, file->fd, offset, bytes, size_bytes, error);
 }
 
+/* Opened anew, not duplicated: a duplicate could write as ours can. */
+static int file_reader(struct disk *disk, uint64_t *ret_start)
+{
+	const struct disk_file *file = (const struct disk_file *)disk;
+	g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", file->fd);
+
+	*ret_start = file->start;
+	return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+}
+
 static void file_close(struct disk *disk)
 {
 	struct disk_file *file = (struct disk_file *)disk;
@@ -149,6 +159,7 @@ static const struct disk_ops FILE_OPS = {
 	.write_medium = file_write_medium,
 	.zero = file_zero,
 	.discard = file_discard,
+	.reader = file_reader,
 	.close = file_close,
 };
 

@@ -3,6 +3,7 @@
 
 #include "failure.h"
 #include "httpanswer.h"
+#include "httpcall_worker.h"
 #include "transfer.h"
 
 enum { WAIT_MS = 100 };
@@ -156,6 +157,8 @@ gboolean httpcall_run(const struct httpcall *asked, const struct source_options 
 
 	g_assert(asked->body_bytes <= HTTPCALL_BODY_MAX);
 	g_assert(asked->time_s >= 1 && asked->time_s <= HTTPCALL_TIME_S_MAX);
+	if (network != NULL && network->workers != NULL)
+		return httpcall_worker_run(asked, network, cancellable, ret_answer, error);
 	if (!transfer_url_parse(NULL, asked->url, &url))
 		return failure_set(error, FAULT_HTTP_URL, "not an http or https address: %s", name);
 	call.body = g_byte_array_new();

@@ -98,6 +98,7 @@ gboolean payloads_init(struct payloads *payloads, const struct payloads_options 
 		converge->report = progress_report;
 		converge->user_data = payloads;
 		converge->cancellable = options->install->cancellable;
+		converge->workers = options->machine->config->workers;
 	}
 	payloads->converges[PAYLOAD_ROOT].companion = &payloads->converges[PAYLOAD_UKI];
 	if (!parity_init(payloads, options, error))

@@ -14,5 +14,6 @@ struct source_options network_options(const struct config *config)
 	options.ca_file = config->ca_file;
 	options.certificate = config->certificate;
 	options.key = config->key;
+	options.workers = config->workers;
 	return options;
 }

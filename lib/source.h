@@ -13,6 +13,7 @@
 #include "ranges.h"
 
 struct source;
+struct workers;
 
 struct source_ops {
 	/* Exactly size_bytes from `offset`; FAULT_BUNDLE_TRUNCATED where the source ends early. */
@@ -55,11 +56,16 @@ struct source_options {
 	unsigned connect_time_s;
 	unsigned slow_bytes_s; /* less than this over slow_time_s is a lost network; 0: never */
 	unsigned slow_time_s;
-	const char *proxy;           /* URL; "" for none; NULL: as the environment says */
-	const char *ca_file;         /* PEM, instead of the system's; NULL: the system's */
-	const char *certificate;     /* PEM, of this client; never shown to another host; or NULL */
-	const char *key;             /* PEM, its key; NULL: it stands in the certificate's file */
-	source_waiting_func waiting; /* may be NULL */
+	const char *proxy;       /* URL; "" for none; NULL: as the environment says */
+	const char *ca_file;     /* PEM, instead of the system's; NULL: the system's */
+	const char *certificate; /* PEM, of this client; never shown to another host; or NULL */
+	const char *key;         /* PEM, its key; NULL: it stands in the certificate's file */
+	GBytes *ca_pem;          /* what ca_file, certificate and key have; borrowed. For a */
+	GBytes *certificate_pem; /* process that cannot read the files: they are not opened */
+	GBytes *key_pem;         /* where this is not NULL */
+	const struct workers *workers;    /* that do it instead of this process, or NULL; kept */
+	void (*tick)(gpointer user_data); /* may be NULL; while it waits, each 0.2 s at least */
+	source_waiting_func waiting;      /* may be NULL */
 	gpointer user_data;
 };
 struct source_options source_options_default(void);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "failure.h"
+#include "source_worker.h"
 
 enum {
 	SKIP_MAX = 256 * 1024, /* cheaper to read over than to ask anew */
@@ -186,6 +187,7 @@ static void options_take(struct source_http *http, const struct source_options *
 	http->options.parallel = CLAMP(options->parallel, 1, SOURCE_PARALLEL_MAX);
 	http->options.proxy = http->options.ca_file = NULL;
 	http->options.certificate = http->options.key = NULL;
+	http->options.ca_pem = http->options.certificate_pem = http->options.key_pem = NULL;
 	http->backoff.first_ms = options->retry_first_ms;
 	http->backoff.most_ms = options->retry_most_ms;
 	http->limit.bytes_s = options->rate_bytes_s;
@@ -205,6 +207,8 @@ struct source *source_open_http(const char *url, const struct source_options *op
 	struct transfer_url home;
 	struct source_http *http;
 
+	if (options != NULL && options->workers != NULL)
+		return source_open_worker(url, options, cancellable, error);
 	if (!transfer_url_parse(NULL, url, &home)) {
 		g_autofree char *shown = source_url_for_people(url);
 

@@ -538,6 +538,8 @@ gboolean source_http_pump(struct source_http *http, struct leg *leg, GError **er
 	pace_minimum_skip(&http->minimum,
 			  g_get_monotonic_time() - MAX(http->idle_us, http->minimum.since_us));
 	while (!leg_is_ready(leg)) {
+		if (http->options.tick != NULL)
+			http->options.tick(http->options.user_data);
 		if (g_cancellable_is_cancelled(http->source.cancellable))
 			return failure_set(error, FAULT_CONVERGE_CANCELLED,
 					   "the job was cancelled");

@@ -15,6 +15,7 @@ struct transfers {
 	char *ca_file;
 	char *certificate;
 	char *key;
+	GBytes *ca_pem, *certificate_pem, *key_pem;
 };
 
 struct transfer {
@@ -88,6 +89,11 @@ void transfer_url_clear(struct transfer_url *url)
 	*url = (struct transfer_url){ 0 };
 }
 
+static GBytes *bytes_ref(GBytes *bytes)
+{
+	return bytes != NULL ? g_bytes_ref(bytes) : NULL;
+}
+
 struct transfers *transfers_new(const struct source_options *options,
 				const struct transfer_events *events)
 {
@@ -106,6 +112,9 @@ struct transfers *transfers_new(const struct source_options *options,
 	transfers->ca_file = g_strdup(options->ca_file);
 	transfers->certificate = g_strdup(options->certificate);
 	transfers->key = g_strdup(options->key);
+	transfers->ca_pem = bytes_ref(options->ca_pem);
+	transfers->certificate_pem = bytes_ref(options->certificate_pem);
+	transfers->key_pem = bytes_ref(options->key_pem);
 	curl_multi_setopt(transfers->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
 	curl_multi_setopt(transfers->multi, CURLMOPT_MAXCONNECTS, transfers->parallel + 1);
 	return transfers;
@@ -120,6 +129,9 @@ void transfers_free(struct transfers *transfers)
 	g_free(transfers->ca_file);
 	g_free(transfers->certificate);
 	g_free(transfers->key);
+	g_clear_pointer(&transfers->ca_pem, g_bytes_unref);
+	g_clear_pointer(&transfers->certificate_pem, g_bytes_unref);
+	g_clear_pointer(&transfers->key_pem, g_bytes_unref);
 	g_free(transfers);
 }
 
@@ -153,6 +165,20 @@ static size_t transfer_body(char *bytes, size_t size, size_t count, void *user_d
 	return CURL_WRITEFUNC_ERROR;
 }
 
+/* The bytes if there are any, else the file. */
+static void pem_set(const struct transfer *transfer, CURLoption blob_option, GBytes *bytes,
+		    CURLoption file_option, const char *file)
+{
+	gsize size_bytes = 0;
+	gconstpointer data = bytes != NULL ? g_bytes_get_data(bytes, &size_bytes) : NULL;
+	struct curl_blob blob = { (void *)(uintptr_t)data, size_bytes, CURL_BLOB_NOCOPY };
+
+	if (bytes != NULL)
+		curl_easy_setopt(transfer->easy, blob_option, &blob);
+	else if (file != NULL)
+		curl_easy_setopt(transfer->easy, file_option, file);
+}
+
 static void connection_set(struct transfer *transfer, gboolean trusted)
 {
 	const struct transfers *transfers = transfer->transfers;
@@ -169,15 +195,18 @@ static void connection_set(struct transfer *transfer, gboolean trusted)
 	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	if (transfers->proxy != NULL)
 		curl_easy_setopt(easy, CURLOPT_PROXY, transfers->proxy);
-	if (transfers->ca_file != NULL) {
-		curl_easy_setopt(easy, CURLOPT_CAINFO, transfers->ca_file);
+	pem_set(transfer, CURLOPT_CAINFO_BLOB, transfers->ca_pem, CURLOPT_CAINFO,
+		transfers->ca_file);
+	if (transfers->ca_pem != NULL || transfers->ca_file != NULL)
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* instead, not in addition */
-	}
-	if (!trusted || transfers->certificate == NULL)
+	if (!trusted || (transfers->certificate_pem == NULL && transfers->certificate == NULL))
 		return;
-	curl_easy_setopt(easy, CURLOPT_SSLCERT, transfers->certificate);
-	if (transfers->key != NULL)
-		curl_easy_setopt(easy, CURLOPT_SSLKEY, transfers->key);
+	pem_set(transfer, CURLOPT_SSLCERT_BLOB, transfers->certificate_pem, CURLOPT_SSLCERT,
+		transfers->certificate);
+	/* curl takes the key out of a certificate's file, but not out of its bytes. */
+	pem_set(transfer, CURLOPT_SSLKEY_BLOB,
+		transfers->key_pem != NULL ? transfers->key_pem : transfers->certificate_pem,
+		CURLOPT_SSLKEY, transfers->key);
 }
 
 static void header_add(struct transfer *transfer, const char *line)

@@ -141,7 +141,12 @@ struct tufget *tufget_http(const char *url, const struct source_options *options
 	get->minimum.bytes_s = network->slow_bytes_s;
 	get->minimum.time_us = (int64_t)network->slow_time_s * G_USEC_PER_SEC;
 	get->cancellable = cancellable != NULL ? g_object_ref(cancellable) : NULL;
-	get->transfers = tufget_transfers_new(network);
+	if (network->workers == NULL) {
+		get->transfers = tufget_transfers_new(network);
+		return get;
+	}
+	get->transport.get = tufget_worker_get;
+	get->worker = tufget_worker_new(url, network, file_time_s);
 	return get;
 }
 
@@ -152,6 +157,7 @@ void tufget_free(struct tufget *get)
 	if (get == NULL)
 		return;
 	transfers_free(get->transfers);
+	tufget_worker_free(get->worker);
 	g_clear_object(&get->cancellable);
 	g_free(get->path);
 	g_free(get->url);

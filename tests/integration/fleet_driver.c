@@ -15,6 +15,9 @@
 #include "omaha.h"
 #include "rebootguard.h"
 #include "report.h"
+#include "worker.h"
+
+enum { SILENCE_S = 60 };
 
 struct driver {
 	GHashTable *options;
@@ -316,6 +319,7 @@ static void options_take(struct driver *driver, char **words)
 
 int main(int argc, char **argv)
 {
+	const struct workers workers = { getenv("WORKER"), SILENCE_S };
 	struct driver driver = {
 		.options = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
 		.network = source_options_default(),
@@ -324,6 +328,7 @@ int main(int argc, char **argv)
 	};
 	GThread *thread = NULL;
 
+	driver.network.workers = workers.program != NULL ? &workers : NULL;
 	if (argc < 2)
 		g_error("give a command");
 	options_take(&driver, argv + 2);

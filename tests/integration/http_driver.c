@@ -2,7 +2,8 @@
 /* Reads ranges of a URL as an install does, for http_test.py: http_driver URL OPTION... RANGE...
  *
  * OPTION is name=value (struct source_options, and the driver's own), RANGE is OFFSET:SIZE. All
- * ranges are announced, unless schedule=0, and read. Prints one JSON object. */
+ * ranges are announced, unless schedule=0, and read. Prints one JSON object. $WORKER: the path
+ * of a worker that does it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,9 @@
 #include "faulttext.h"
 #include "ranges.h"
 #include "source.h"
+#include "worker.h"
+
+enum { SILENCE_S = 60 };
 
 struct driver {
 	struct source_options options;
@@ -150,6 +154,10 @@ static void report(const struct driver *driver, const struct source *source, GCh
 
 int main(int argc, char **argv)
 {
+	const char *silence = getenv("WORKER_SILENCE");
+	const struct workers workers = { getenv("WORKER"),
+					 silence != NULL ? (unsigned)strtoul(silence, NULL, 10)
+							 : SILENCE_S };
 	struct driver driver = { .options = source_options_default(),
 				 .schedule = 1,
 				 .chunk_bytes = 65536 };
@@ -162,6 +170,7 @@ int main(int argc, char **argv)
 	driver.cancellable = g_cancellable_new();
 	driver.options.waiting = waiting;
 	driver.options.user_data = &driver;
+	driver.options.workers = workers.program != NULL ? &workers : NULL;
 	for (int i = 2; i < argc; i++)
 		argument_take(&driver, argv[i]);
 	if (driver.cancel_ms > 0)

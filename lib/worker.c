@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "failure.h"
+
+enum {
+	WAIT_MS = 100,       /* a cancel is noticed within this */
+	EVENTS_FIRST = 64,   /* in one call ... */
+	EVENTS_PER_S = 16,   /* ... and for each second of it; more is a flood */
+	END_WAIT_US = 10000, /* between looks at a worker that is ending */
+	END_LOOKS = 100,
+};
+
+struct worker {
+	const struct workers *workers;
+	const char *name; /* its kind, for messages */
+	GCancellable *cancellable;
+	fault cancelled;
+	int socket;
+	GPid pid; /* 0: gone, and reaped */
+	gboolean is_ready;
+};
+
+static const char *const KIND_NAMES[] = { [WORKER_NET] = "net", [WORKER_DECODE] = "decode" };
+
+char *worker_program_beside(void)
+{
+	g_autofree char *own = g_file_read_link("/proc/self/exe", NULL);
+	g_autofree char *folder = g_path_get_dirname(own != NULL ? own : "/");
+
+	return g_build_filename(folder, "azfetch", NULL);
+}
+
+/* What a worker needs to know of the machine: which proxies there are. */
+static char **environment_new(void)
+{
+	static const char *const KEPT[] = {
+		"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
+		"ALL_PROXY",  "no_proxy",    "NO_PROXY",
+	};
+	char **environment = g_new0(char *, 1);
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(KEPT); i++)
+		if (g_getenv(KEPT[i]) != NULL)
+			environment = g_environ_setenv(environment, KEPT[i], g_getenv(KEPT[i]),
+						       TRUE);
+	return environment;
+}
+
+/* Its standard output is nobody's: a worker must not fill the log. */
+static gboolean process_start(struct worker *worker, enum worker_kind kind, int theirs,
+			      GError **error)
+{
+	const char *const arguments[] = { worker->workers->program, KIND_NAMES[kind], NULL };
+	const int target = WORKERWIRE_FD;
+	g_auto(GStrv) environment = environment_new();
+	g_autoptr(GError) why = NULL;
+
+	if (g_spawn_async_with_pipes_and_fds("/", arguments, (const char *const *)environment,
+					     G_SPAWN_DO_NOT_REAP_CHILD |
+						     G_SPAWN_STDOUT_TO_DEV_NULL |
+						     G_SPAWN_STDERR_TO_DEV_NULL,
+					     NULL, NULL, -1, -1, -1, &theirs, &target, 1,
+					     &worker->pid, NULL, NULL, NULL, &why))
+		return TRUE;
+	return failure_set(error, FAULT_WORKER_START, "cannot start the worker: %s", why->message);
+}
+
+struct worker *worker_new(const struct workers *workers, enum worker_kind kind,
+			  GCancellable *cancellable, fault cancelled, GError **error)
+{
+	g_autoptr(Worker) worker = g_new0(struct worker, 1);
+	int ends[2];
+	gboolean started;
+
+	worker->workers = workers;
+	worker->name = KIND_NAMES[kind];
+	worker->cancelled = cancelled;
+	worker->socket = -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+		failure_set(error, FAULT_WORKER_START, "cannot make a worker's socket: %s",
+			    g_strerror(errno));
+		return NULL;
+	}
+	worker->socket = ends[0];
+	worker->cancellable = cancellable != NULL ? g_object_ref(cancellable) : NULL;
+	started = process_start(worker, kind, ends[1], error);
+	(void)close(ends[1]); /* the worker has its own */
+	return started ? g_steal_pointer(&worker) : NULL;
+}
+
+/* A worker ends when its socket does, but none is waited for. Returns its status. */
+static int worker_end(struct worker *worker, gboolean kill_now)
+{
+	int status = 0;
+
+	if (worker->socket >= 0)
+		(void)close(worker->socket);
+	worker->socket = -1;
+	if (worker->pid == 0)
+		return 0;
+	for (unsigned i = 0; !kill_now && i < END_LOOKS; i++) {
+		if (waitpid(worker->pid, &status, WNOHANG) == worker->pid) {
+			worker->pid = 0;
+			return status;
+		}
+		g_usleep(END_WAIT_US);
+	}
+	/* It is our child, and not reaped yet. Where we may not kill, it has lost its socket. */
+	while (kill(worker->pid, SIGKILL) == 0 && waitpid(worker->pid, &status, 0) < 0 &&
+	       errno == EINTR)
+		;
+	worker->pid = 0;
+	return status;
+}
+
+void worker_free(struct worker *worker)
+{
+	if (worker == NULL)
+		return;
+	(void)worker_end(worker, TRUE); /* how it ends is of no interest any more */
+	g_clear_object(&worker->cancellable);
+	g_free(worker);
+}
+
+gboolean worker_lied(struct worker *worker, const char *what, GError **error)
+{
+	(void)worker_end(worker, TRUE); /* as above */
+	return failure_set(error, FAULT_WORKER_ANSWER, "the %s worker %s", worker->name, what);
+}
+
+static gboolean worker_died(struct worker *worker, GError **error)
+{
+	const int status = worker_end(worker, FALSE);
+
+	if (WIFSIGNALED(status))
+		return failure_set(error, FAULT_WORKER_DIED,
+				   "the %s worker was ended by signal %d%s", worker->name,
+				   WTERMSIG(status),
+				   WTERMSIG(status) == SIGSYS ? ": it did what it may not" : "");
+	return failure_set(error, FAULT_WORKER_DIED, "the %s worker ended with status %d",
+			   worker->name, WEXITSTATUS(status));
+}
+
+gboolean worker_reply(struct worker *worker, enum workerwire_kind kind)
+{
+	const struct workerwire_message message = { .kind = kind };
+
+	return worker->socket >= 0 && workerwire_send(worker->socket, &message, NULL);
+}
+
+gboolean worker_is_to_blame(const GError *error)
+{
+	const fault why = failure_code(error);
+
+	return why == FAULT_WORKER_DIED || why == FAULT_WORKER_SILENT || why == FAULT_WORKER_ANSWER;
+}
+
+/* One call, as far as it has come. */
+struct calling {
+	struct worker *worker;
+	struct worker_call *call;
+	gint64 begin_us;
+	gint64 heard_us; /* when the worker last said something */
+	unsigned events;
+	gboolean is_done;
+};
+
+static gboolean silence_check(const struct calling *calling, GError **error)
+{
+	const struct worker *worker = calling->worker;
+	const unsigned patience_s = MAX(worker->workers->silence_s, calling->call->patience_s);
+	const gint64 silent_us = g_get_monotonic_time() - calling->heard_us;
+
+	if (silent_us < (gint64)patience_s * G_USEC_PER_SEC)
+		return TRUE;
+	(void)worker_end(calling->worker, TRUE); /* it hangs */
+	return failure_set(error, FAULT_WORKER_SILENT, "the %s worker says nothing for %u s",
+			   worker->name, patience_s);
+}
+
+static gboolean failed_take(struct calling *calling, const struct workerwire_message *message,
+			    GError **error)
+{
+	g_autofree char *text = workerwire_text(message);
+
+	for (const fault *known = calling->call->faults; *known != FAULT_OK; known++)
+		if (*known == (fault)message->code) {
+			calling->call->message = *message;
+			return failure_set(error, *known, "%s", text);
+		}
+	if (!calling->worker->is_ready && message->code == FAULT_WORKER_CONFINE)
+		return failure_set(error, FAULT_WORKER_CONFINE, "%s", text);
+	return worker_lied(calling->worker, "fails with what cannot be", error);
+}
+
+static gboolean ready_take(struct calling *calling, const struct workerwire_message *message,
+			   GError **error)
+{
+	if (calling->worker->is_ready)
+		return worker_lied(calling->worker, "is ready twice", error);
+	calling->worker->is_ready = TRUE;
+	g_debug("%s worker %d: bound by %#" G_GINT64_MODIFIER "x %s", calling->worker->name,
+		(int)calling->worker->pid, (guint64)message->numbers[0], message->text);
+	return TRUE;
+}
+
+static gboolean event_take(struct calling *calling, const struct workerwire_message *message,
+			   GError **error)
+{
+	const gint64 since_us = calling->heard_us - calling->begin_us;
+
+	if (calling->events++ > EVENTS_FIRST + since_us * EVENTS_PER_S / G_USEC_PER_SEC)
+		return worker_lied(calling->worker, "floods", error);
+	if (message->kind == WORKERWIRE_ALIVE)
+		return TRUE;
+	return (calling->call->event != NULL &&
+		calling->call->event(calling->call->user_data, message)) ||
+	       worker_lied(calling->worker, "says what nobody asked", error);
+}
+
+static gboolean message_take(struct calling *calling, const struct workerwire_message *message,
+			     GError **error)
+{
+	calling->heard_us = g_get_monotonic_time();
+	if (message->kind == WORKERWIRE_READY)
+		return ready_take(calling, message, error);
+	if (message->kind == WORKERWIRE_FAILED)
+		return failed_take(calling, message, error);
+	if (!calling->worker->is_ready)
+		return worker_lied(calling->worker, "is not confined", error);
+	if (message->kind != WORKERWIRE_DONE)
+		return event_take(calling, message, error);
+	calling->call->message = *message;
+	calling->is_done = TRUE;
+	return TRUE;
+}
+
+static gboolean calling_step(struct calling *calling, GError **error)
+{
+	struct worker *worker = calling->worker;
+	struct workerwire_message message;
+
+	if (g_cancellable_is_cancelled(worker->cancellable)) {
+		(void)worker_end(worker, TRUE); /* in the middle of a call it is of no use */
+		return failure_set(error, worker->cancelled, "the job was cancelled");
+	}
+	switch (workerwire_receive(worker->socket, WAIT_MS, &message, NULL)) {
+	case WORKERWIRE_GOT:
+		return message_take(calling, &message, error);
+	case WORKERWIRE_NOTHING:
+		return silence_check(calling, error);
+	case WORKERWIRE_GONE:
+		return worker_died(worker, error);
+	case WORKERWIRE_FOREIGN:
+		break;
+	}
+	return worker_lied(worker, "does not speak our language", error);
+}
+
+gboolean worker_call(struct worker *worker, struct worker_call *call, GError **error)
+{
+	struct calling calling = { .worker = worker, .call = call };
+
+	calling.begin_us = calling.heard_us = g_get_monotonic_time();
+	if (worker->socket < 0)
+		return failure_set(error, FAULT_WORKER_DIED, "the %s worker has ended before",
+				   worker->name);
+	if (!workerwire_send(worker->socket, &call->message, &call->fds))
+		return worker_died(worker, error);
+	while (!calling.is_done)
+		if (!calling_step(&calling, error))
+			return FALSE;
+	return TRUE;
+}

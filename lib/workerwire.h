@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What is said between azupdated and its workers (docs/WORKER.md): packets of one fixed size over a
+ * socket, and bytes in shared memory beside them. azupdated asks, one thing at a time; a worker
+ * answers with events, and then DONE or FAILED.
+ *
+ * Of what a worker says nothing is trusted but that it has the size of a packet. Descriptors are
+ * only ever sent to a worker, never taken from one. */
+
+#include <glib.h>
+#include <stdint.h>
+
+enum {
+	WORKERWIRE_NUMBERS = 8,
+	WORKERWIRE_TEXT = 440, /* with a NUL at the end */
+	WORKERWIRE_FDS_MAX = 3,
+	WORKERWIRE_FD = 3, /* the worker's end of the socket, as systemd hands one over too */
+	WORKERWIRE_MEMORY_MAX = 80 << 20,
+	WORKERWIRE_NAME_MAX = 4096,
+	WORKERWIRE_OPTIONS_MAX = 4 << 20, /* bytes of encoded options (workeroptions.h) */
+	WORKERWIRE_CHUNK = 1 << 20,       /* the most that one READ gives */
+	WORKERWIRE_FRAMES_MAX = 256,      /* in one FRAMES: a window of blocks */
+	WORKERWIRE_WINDOW = 1 << 20,      /* bytes of a window of blocks */
+	WORKERWIRE_DICTIONARY = 1 << 20,
+};
+
+/* The numbers of each, in their order; "memory" is a descriptor that comes along, and stays until
+ * the next one, but for DELTA and UNPACK, which have one of their own. */
+enum workerwire_kind {
+	/* To the network worker; in memory: the options. */
+	WORKERWIRE_OPEN,     /* + memory. size of the options; WORKERWIRE_OPEN_... */
+	WORKERWIRE_READ,     /* offset, size up to WORKERWIRE_CHUNK; the bytes come in memory */
+	WORKERWIRE_SCHEDULE, /* count; struct source_range in memory */
+	WORKERWIRE_GET,      /* + memory, with the file's name. the most bytes that it may have;
+			      * size of the name. DONE: whether it is there, size */
+	WORKERWIRE_CALL,     /* the options say it all. DONE: status, retry-after, size */
+	/* To a decoder. */
+	WORKERWIRE_DICTIONARY_SET, /* + memory: struct workerwire_frames. size */
+	WORKERWIRE_FRAMES,         /* count, stored size; in memory: struct workerwire_frames */
+	WORKERWIRE_DELTA,          /* + memory, descriptors of the base's parts. size of the blocks,
+				    * which come first; stored size, and where it begins; offset
+				    * and size of each part */
+	WORKERWIRE_UNPACK,         /* + memory: size of the result; of the pack, where it begins */
+	WORKERWIRE_RESERVED,       /* answers RESERVE */
+	/* From a worker. */
+	WORKERWIRE_READY,   /* once, unasked: it is confined. enum workerwire_bound */
+	WORKERWIRE_DONE,    /* see the calls; READ: total, fetched, requests, retries; FAILED too */
+	WORKERWIRE_FAILED,  /* code, text; FRAMES: which one */
+	WORKERWIRE_ALIVE,   /* it works on it */
+	WORKERWIRE_WAITING, /* the next try is in so many ms; text: why */
+	WORKERWIRE_RESERVE, /* DELTA, at most once: bytes that it is about to take */
+	WORKERWIRE_KIND_COUNT
+};
+
+enum workerwire_open { WORKERWIRE_OPEN_SOURCE, WORKERWIRE_OPEN_FILES, WORKERWIRE_OPEN_CALL };
+
+/* What binds a worker, as bits: the kernel or a container may not have all of them. */
+enum workerwire_bound {
+	WORKERWIRE_BOUND_USER = 1,
+	WORKERWIRE_BOUND_NAMESPACES = 2,
+	WORKERWIRE_BOUND_ROOT = 4,
+	WORKERWIRE_BOUND_LANDLOCK = 8,
+	WORKERWIRE_BOUND_SECCOMP = 16,
+};
+
+struct workerwire_message {
+	uint32_t kind; /* enum workerwire_kind */
+	uint32_t code; /* of FAILED: the fault */
+	uint64_t numbers[WORKERWIRE_NUMBERS];
+	char text[WORKERWIRE_TEXT];
+};
+
+/* A window of frames in memory; the worker writes to `blocks` only. */
+struct workerwire_frames {
+	struct {
+		uint32_t encoding;
+		uint32_t stored_size;
+		uint32_t block_count;
+		uint32_t zero;
+	} entries[WORKERWIRE_FRAMES_MAX];
+	uint8_t dictionary[WORKERWIRE_DICTIONARY];
+	uint8_t stored[WORKERWIRE_WINDOW]; /* of all, one after another */
+	uint8_t blocks[WORKERWIRE_WINDOW];
+};
+
+struct workerwire_fds {
+	int fds[WORKERWIRE_FDS_MAX];
+	unsigned count;
+};
+
+enum workerwire_result {
+	WORKERWIRE_GOT,
+	WORKERWIRE_NOTHING, /* within the time */
+	WORKERWIRE_GONE,    /* the other one has ended */
+	WORKERWIRE_FOREIGN, /* no packet of ours */
+};
+
+/* `fds` may be NULL. FALSE: the other one has ended, or does not take what it is sent. */
+gboolean workerwire_send(int socket, const struct workerwire_message *message,
+			 const struct workerwire_fds *fds);
+/* Waits up to that time; -1: for ever. ret_fds NULL: descriptors are refused. The caller closes
+ * what it gets. `text` ends with a NUL, whatever came. */
+enum workerwire_result workerwire_receive(int socket, int time_ms,
+					  struct workerwire_message *ret_message,
+					  struct workerwire_fds *ret_fds);
+/* A text that is too long is cut. */
+void workerwire_text_set(struct workerwire_message *message, const char *text);
+/* The text in UTF-8, without control characters. The caller frees. */
+char *workerwire_text(const struct workerwire_message *message);
