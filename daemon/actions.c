@@ -3,10 +3,9 @@
 
 #include <string.h>
 
+#include "azupdate/azupdate.h"
 #include "plaintext.h"
 #include "source.h"
-
-#define ACTIONS_PREFIX "org.azupdate.update1."
 
 struct row {
 	const char *method;
@@ -21,33 +20,33 @@ static const struct row ROWS[] = {
 	{ "HealthShow", NULL, NULL },
 	{ "Why", NULL, NULL },
 	{ "History", NULL, NULL },
-	{ "Check", NULL, ACTIONS_PREFIX "check" },
-	{ "Update", "reboot", ACTIONS_PREFIX "update-reboot" },
-	{ "Update", NULL, ACTIONS_PREFIX "update" },
-	{ "Install", "force", ACTIONS_PREFIX "install-force" },
-	{ "Install", "accept_expired", ACTIONS_PREFIX "install-force" },
-	{ "Install", NULL, ACTIONS_PREFIX "install" },
-	{ "InstallUrl", "force", ACTIONS_PREFIX "install-force" },
-	{ "InstallUrl", "accept_expired", ACTIONS_PREFIX "install-force" },
-	{ "InstallUrl", NULL, ACTIONS_PREFIX "install" },
-	{ "Plan", NULL, ACTIONS_PREFIX "plan" },
-	{ "PlanUrl", NULL, ACTIONS_PREFIX "plan" },
-	{ "Activate", NULL, ACTIONS_PREFIX "activate" },
-	{ "Rollback", NULL, ACTIONS_PREFIX "rollback" },
-	{ "MarkGood", NULL, ACTIONS_PREFIX "mark" },
-	{ "MarkBad", NULL, ACTIONS_PREFIX "mark" },
-	{ "Verify", NULL, ACTIONS_PREFIX "verify" },
-	{ "Repair", NULL, ACTIONS_PREFIX "repair" },
-	{ "RepairUrl", NULL, ACTIONS_PREFIX "repair" },
-	{ "RunHealth", NULL, ACTIONS_PREFIX "health" },
-	{ "HealthHold", NULL, ACTIONS_PREFIX "health" },
-	{ "Hold", NULL, ACTIONS_PREFIX "hold" },
-	{ "Unhold", NULL, ACTIONS_PREFIX "hold" },
-	{ "Approve", NULL, ACTIONS_PREFIX "approve" },
-	{ "Cancel", NULL, ACTIONS_PREFIX "cancel" },
-	{ "Attest", NULL, ACTIONS_PREFIX "attest" },
-	{ "TpmStatus", NULL, ACTIONS_PREFIX "tpm-status" },
-	{ "TpmEnroll", NULL, ACTIONS_PREFIX "tpm-enroll" },
+	{ "Check", NULL, AZUPDATE_POLKIT_PREFIX "check" },
+	{ "Update", "reboot", AZUPDATE_POLKIT_PREFIX "update-reboot" },
+	{ "Update", NULL, AZUPDATE_POLKIT_PREFIX "update" },
+	{ "Install", "force", AZUPDATE_POLKIT_PREFIX "install-force" },
+	{ "Install", "accept_expired", AZUPDATE_POLKIT_PREFIX "install-force" },
+	{ "Install", NULL, AZUPDATE_POLKIT_PREFIX "install" },
+	{ "InstallUrl", "force", AZUPDATE_POLKIT_PREFIX "install-force" },
+	{ "InstallUrl", "accept_expired", AZUPDATE_POLKIT_PREFIX "install-force" },
+	{ "InstallUrl", NULL, AZUPDATE_POLKIT_PREFIX "install" },
+	{ "Plan", NULL, AZUPDATE_POLKIT_PREFIX "plan" },
+	{ "PlanUrl", NULL, AZUPDATE_POLKIT_PREFIX "plan" },
+	{ "Activate", NULL, AZUPDATE_POLKIT_PREFIX "activate" },
+	{ "Rollback", NULL, AZUPDATE_POLKIT_PREFIX "rollback" },
+	{ "MarkGood", NULL, AZUPDATE_POLKIT_PREFIX "mark" },
+	{ "MarkBad", NULL, AZUPDATE_POLKIT_PREFIX "mark" },
+	{ "Verify", NULL, AZUPDATE_POLKIT_PREFIX "verify" },
+	{ "Repair", NULL, AZUPDATE_POLKIT_PREFIX "repair" },
+	{ "RepairUrl", NULL, AZUPDATE_POLKIT_PREFIX "repair" },
+	{ "RunHealth", NULL, AZUPDATE_POLKIT_PREFIX "health" },
+	{ "HealthHold", NULL, AZUPDATE_POLKIT_PREFIX "health" },
+	{ "Hold", NULL, AZUPDATE_POLKIT_PREFIX "hold" },
+	{ "Unhold", NULL, AZUPDATE_POLKIT_PREFIX "hold" },
+	{ "Approve", NULL, AZUPDATE_POLKIT_PREFIX "approve" },
+	{ "Cancel", NULL, AZUPDATE_POLKIT_PREFIX "cancel" },
+	{ "Attest", NULL, AZUPDATE_POLKIT_PREFIX "attest" },
+	{ "TpmStatus", NULL, AZUPDATE_POLKIT_PREFIX "tpm-status" },
+	{ "TpmEnroll", NULL, AZUPDATE_POLKIT_PREFIX "tpm-enroll" },
 };
 
 /* The last argument, if that is an a{sv}; else NULL. */

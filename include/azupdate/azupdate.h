@@ -26,6 +26,9 @@
 #define AZUPDATE_BUS_INTERFACE_SLOT AZUPDATE_BUS_NAME ".Slot"
 #define AZUPDATE_BUS_INTERFACE_JOB AZUPDATE_BUS_NAME ".Job"
 
+/* polkit's actions: the action's name follows, for example org.azupdate.update1.install. */
+#define AZUPDATE_POLKIT_PREFIX "org.azupdate.update1."
+
 /* Errors of methods: the fault's name follows, as in fault_codes.h without FAULT_, for example
  * org.azupdate.Update1.Error.SLOT_EMPTY. */
 #define AZUPDATE_BUS_ERROR_PREFIX AZUPDATE_BUS_NAME ".Error."

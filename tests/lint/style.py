@@ -24,8 +24,6 @@ LIBRARIES = {
     "openssl/": {"crypto.c", "enginekey.c", "pubkey.c", "signkey.c", "tufkey.c", "tufsign.c"},
     "<ostree": {"ostreelib.h"},
     "microhttpd": set(),
-    "openssl/": {"crypto.c", "pubkey.c", "signkey.c", "tufkey.c", "tufsign.c"},
-    "ostree": {"ostree.c"},
     "tss2/": {"tpm.c", "tpmesys.h"},
     "zstd.h": {"frame.c"},
 }
