@@ -47,11 +47,14 @@ static const struct target TARGETS[] = {
 	{ MANAGER, "Repair", "sho" },
 	{ MANAGER, "RepairUrl", "sso" },
 	{ MANAGER, "Activate", "s" },
-	{ MANAGER, "Rollback", "" },
+	{ MANAGER, "Rollback", "s" },
 	{ MANAGER, "MarkGood", "s" },
 	{ MANAGER, "MarkBad", "ss" },
 	{ MANAGER, "RunHealth", "b" },
 	{ MANAGER, "HealthLast", "" },
+	{ MANAGER, "HealthList", "" },
+	{ MANAGER, "HealthShow", "s" },
+	{ MANAGER, "HealthHold", "b" },
 	{ MANAGER, "Attest", "y" },
 	{ MANAGER, "TpmStatus", "" },
 	{ MANAGER, "TpmEnroll", "ho" },
@@ -75,10 +78,11 @@ static const struct target TARGETS[] = {
 	{ "/", "org.example.Nonsense", "Nonsense", "hhh" },
 };
 
-static const char *const LOOKING[] = { "Refresh",           "Why",        "History",
-				       "HealthLast",        "Introspect", "Get",
-				       "GetManagedObjects", "GetAll",     "Ping",
-				       "GetMachineId",      NULL };
+static const char *const LOOKING[] = { "Refresh",    "Why",        "History",
+				       "HealthLast", "HealthList", "HealthShow",
+				       "Introspect", "Get",        "GetManagedObjects",
+				       "GetAll",     "Ping",       "GetMachineId",
+				       NULL };
 
 static const char *pick(const struct flood *flood, const char *const *names, unsigned count)
 {

@@ -81,6 +81,8 @@ def test_properties_tell_their_changes():
         machine.cli("install", bundle(machine, "slow 2.0"))
         machine.json("install", bundle(machine, "rubbish"), status=1)
         expect_equal(machine.gdbus("Manager.MarkBad", "b", "it burns").returncode, 0)
+        expect_equal(machine.gdbus("Manager.HealthHold", "true").returncode, 0)
+        (machine.folder / "watchdog").write_text("[watchdog]\nstate=missing\n")
         machine.cli("install", bundle(machine, "release shifted"))
         told = set()
         for interface, changes in re.findall(

@@ -233,7 +233,9 @@ def test_questions_are_bounded():
         machine.go_on()
         errors = [call.communicate()[1] for call in calls]
         expect_equal(sum("CALLS_MANY" in error for error in errors), 2)
-        expect_equal(sum(error == "" for error in errors), 8)
+        # Those that polkit allowed become jobs, of which one runs at a time.
+        expect_equal(sum(error == "" or "JOB_BUSY" in error for error in errors), 8)
+        expect("" in errors, errors)
 
 
 rig.main(globals())
