@@ -119,6 +119,46 @@ static void test_fleet_keys(void)
 	expect(strcmp(config->hook_dirs[1], "/b") == 0 && config->watchdog_s == 0);
 }
 
+static void test_health_keys(void)
+{
+	g_autoptr(Config) config = load(
+		"[product]\nname=shop\n[health]\nretry-pause=600\nsoak=3600\nrounds=5\n"
+		"parallel=16\nmemory=0\ntasks=100000\ngreenboot=no\nunits=a.service; b.mount;\n"
+		"wanted-units=c.timer\nunit-soak=0\nbuiltins=root;network\n"
+		"wanted-builtins=source\nfailed-units-except=*.mount\nspace=0\nreboot=never\n"
+		"reboots-per-day=100\n",
+		NULL);
+
+	expect(config != NULL);
+	if (config == NULL)
+		return;
+	expect(config->health.pause_s == 600 && config->health.soak_s == 3600);
+	expect(config->health.rounds == 5 && config->health.parallel == 16);
+	expect(config->health.memory_mib == 0 && config->health.tasks == 100000);
+	expect(!config->health.greenboot && config->health.unit_soak_s == 0);
+	expect(g_strv_length(config->health.units) == 2);
+	expect(strcmp(config->health.units[1], "b.mount") == 0);
+	expect(strcmp(config->health.wanted_units[0], "c.timer") == 0);
+	expect(strcmp(config->health.builtins[1], "network") == 0);
+	expect(strcmp(config->health.wanted_builtins[0], "source") == 0);
+	expect(strcmp(config->health.failed_except[0], "*.mount") == 0);
+	expect(config->health.space_mib == 0 && config->health.reboot_never);
+	expect(config->health.reboots_max == 100);
+}
+
+static void test_health_defaults(void)
+{
+	g_autoptr(Config) config = load("[product]\nname=shop\n", NULL);
+
+	expect(config != NULL);
+	if (config == NULL)
+		return;
+	expect(config->health.units[0] == NULL && config->health.builtins[0] == NULL);
+	expect(g_strv_length(config->health.wanted_builtins) == 4);
+	expect(config->health.greenboot && !config->health.reboot_never);
+	expect(config->health.unit_soak_s == 30 && config->health.reboots_max == 10);
+}
+
 static void test_every_key(void)
 {
 	g_autoptr(Config)
@@ -223,6 +263,8 @@ static void test_missing(void)
 static const struct tap_case CASES[] = {
 	{ "defaults", test_defaults },
 	{ "a fleet's defaults", test_fleet_defaults },
+	{ "keys of [health]", test_health_keys },
+	{ "defaults of [health]", test_health_defaults },
 	{ "every key", test_every_key },
 	{ "every key of the policy", test_policy },
 	{ "every key of a fleet's", test_fleet_keys },
