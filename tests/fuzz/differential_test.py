@@ -19,12 +19,24 @@ INTEGERS = range(-2 ** 63, 2 ** 63)
 chance = random.Random(SEED)
 
 
+def corpus(name):
+    """What tests/fuzz/fuzz.py has kept of a target, and its regressions."""
+    for path in sorted((HERE / "corpus" / name).glob("regression-*")):
+        yield path.read_bytes()
+    path = HERE / "corpus" / name / "kept"
+    pack = path.read_bytes() if path.exists() else b""
+    while pack:
+        size, = struct.unpack_from("<I", pack)
+        yield pack[4:4 + size]
+        pack = pack[4 + size:]
+
+
 def inputs(name, folder, mutants):
     """Seeds, corpus and mutants of a target, as files of a folder."""
     folder = pathlib.Path(folder, name)
     folder.mkdir()
     subprocess.run([BUILD / f"{name}_fuzz", "--seeds", folder], check=True)
-    start = [path.read_bytes() for path in [*sorted(folder.iterdir()), *sorted((HERE / "corpus" / name).glob("*"))]]
+    start = [path.read_bytes() for path in sorted(folder.iterdir())] + [*corpus(name)]
     return [store(folder, number, content) for number, content in
             enumerate([*start, *(mutant(chance.choice(start)) for _ in range(mutants))])]
 

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -16,7 +17,8 @@ CACHE = TOP / ".cache" / "fuzz"
 SECONDS = 60
 TIMEOUT_S = 20       # for one input
 MEMORY_MIB = 1024
-KEEP_BYTES = 20000   # of one target's corpus in the repository
+KEEP_BYTES = 10000   # of one target's corpus in the repository, besides regressions
+PACK = "kept"        # its inputs in one file: each behind its size in four bytes, little-endian
 SIZE_MAX = 4096      # bytes of an input, unless it says otherwise here
 SIZES = {"attest": 16384, "bundle": 16384, "deltaframe": 16384, "filemap": 32768, "inflate": 16384, "manifest": 16384,
          "pe": 8192, "recode": 16384, "tufrole": 16384, "tufsequence": 512}
@@ -43,6 +45,21 @@ def folders(name):
     return corpus, findings
 
 
+def committed_unpack(name):
+    """The repository's corpus of a target, a file for each input."""
+    folder, committed = CACHE / name / "committed", HERE / "corpus" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for path in committed.glob("regression-*"):
+        shutil.copyfile(path, folder / path.name)
+    pack = (committed / PACK).read_bytes() if (committed / PACK).exists() else b""
+    while pack:
+        size, = struct.unpack_from("<I", pack)
+        (folder / f"kept-{len(pack)}").write_bytes(pack[4:4 + size])
+        pack = pack[4 + size:]
+    return folder
+
+
 def command(name, findings):
     dictionary = HERE / "dict" / f"{name}.dict"
     return [BUILD / "tests" / "fuzz" / f"{name}_libfuzzer", f"-max_len={SIZES.get(name, SIZE_MAX)}",
@@ -58,12 +75,11 @@ def figure(pattern, text):
 def fuzz(name, seconds, shown):
     """Runs one target; what it did, as a row of the table."""
     corpus, findings = folders(name)
-    committed = HERE / "corpus" / name
     log = CACHE / name / "log"
     before = set(findings.iterdir())
     with open(log, "w", encoding="utf-8") as stream:
         done = subprocess.run([*command(name, findings), f"-max_total_time={seconds}", "-print_final_stats=1", corpus,
-                               *([committed] if committed.exists() else [])],
+                               committed_unpack(name)],
                               stdout=None if shown else stream, stderr=None if shown else stream, cwd=CACHE / name)
     text = "" if shown else log.read_text(encoding="utf-8", errors="replace")
     found = sorted(set(findings.iterdir()) - before)
@@ -84,26 +100,21 @@ def fuzz_all(names, seconds):
 
 
 def keep(name):
-    """Smallest inputs first, that cover what all cover, as far as there is room; regressions stay anyway."""
+    """Inputs that cover what all cover, of all sizes, as far as there is room."""
     corpus, findings = folders(name)
     kept, committed = CACHE / name / "kept", HERE / "corpus" / name
     shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir()
     committed.mkdir(parents=True, exist_ok=True)
-    subprocess.run([*command(name, findings), "-merge=1", kept, committed, corpus], check=True,
+    subprocess.run([*command(name, findings), "-merge=1", kept, committed_unpack(name), corpus], check=True,
                    stderr=subprocess.DEVNULL, cwd=CACHE / name)
-    room = KEEP_BYTES
-    for old in committed.iterdir():
-        if old.name.startswith("regression-"):
-            room -= old.stat().st_size
-        else:
-            old.unlink()
-    for path in sorted(kept.iterdir(), key=lambda path: (path.stat().st_size, path.name)):
-        room -= path.stat().st_size
-        if room < 0:
-            break
-        if path.stat().st_size > 0:
-            shutil.copyfile(path, committed / path.name[:12])
+    found = sorted((path.read_bytes() for path in kept.iterdir()), key=lambda content: (len(content), content))
+    step = sum(len(content) + 4 for content in found) // KEEP_BYTES + 1
+    pack = b""
+    for content in found[step - 1::step]:
+        if len(pack) + 4 + len(content) <= KEEP_BYTES:
+            pack += struct.pack("<I", len(content)) + content
+    (committed / PACK).write_bytes(pack)
 
 
 def main():

@@ -95,6 +95,24 @@ static GPtrArray *seeds_get(void)
 	return seeds;
 }
 
+/* Of tests/fuzz/fuzz.py: each input behind its size. */
+static void pack_add(GPtrArray *corpus, const uint8_t *bytes, size_t size_bytes)
+{
+	enum { SIZE = 4 };
+
+	while (size_bytes > 0) {
+		size_t size = 0;
+
+		promise(size_bytes >= SIZE);
+		for (unsigned i = SIZE; i-- > 0;)
+			size = size << 8 | bytes[i];
+		promise(size <= ROOM && size <= size_bytes - SIZE);
+		g_ptr_array_add(corpus, input_new(bytes + SIZE, size));
+		bytes += SIZE + size;
+		size_bytes -= SIZE + size;
+	}
+}
+
 /* A target need not have a corpus; but a file of it that cannot be read is no success. */
 static GPtrArray *corpus_read(const char *path)
 {
@@ -109,7 +127,10 @@ static GPtrArray *corpus_read(const char *path)
 
 		promise(g_file_get_contents(file, &bytes, &size_bytes, NULL));
 		promise(size_bytes <= ROOM);
-		g_ptr_array_add(corpus, input_new(bytes, size_bytes));
+		if (strcmp(name, "kept") == 0)
+			pack_add(corpus, (const uint8_t *)bytes, size_bytes);
+		else
+			g_ptr_array_add(corpus, input_new(bytes, size_bytes));
 	}
 	return corpus;
 }
