@@ -59,26 +59,40 @@ static GArray *extents_read(int fd)
 	return extents;
 }
 
-static GHashTable *files_read(const char *folder)
+/* Names are relative to `top`; `folder` is one of them, or "". */
+static void folder_read(GHashTable *files, const char *top, const char *folder)
 {
-	GDir *dir = g_dir_open(folder, 0, NULL);
-	GHashTable *files;
-	const char *name;
+	g_autofree char *path = g_build_filename(top, folder, NULL);
+	GDir *dir = g_dir_open(path, 0, NULL);
+	const char *file;
 
-	if (dir == NULL)
-		return NULL;
-	files = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-				      (GDestroyNotify)g_bytes_unref);
-	while ((name = g_dir_read_name(dir)) != NULL) {
-		g_autofree char *path = g_build_filename(folder, name, NULL);
+	while (dir != NULL && (file = g_dir_read_name(dir)) != NULL) {
+		g_autofree char *name = g_build_filename(folder, file, NULL);
+		g_autofree char *whole = g_build_filename(top, name, NULL);
 		char *text;
 		gsize size_bytes;
 
-		if (!g_file_get_contents(path, &text, &size_bytes, NULL))
-			die(path, "cannot be read");
+		if (g_file_test(whole, G_FILE_TEST_IS_DIR)) {
+			folder_read(files, top, name);
+			continue;
+		}
+		if (!g_file_get_contents(whole, &text, &size_bytes, NULL))
+			die(whole, "cannot be read");
 		g_hash_table_insert(files, g_strdup(name), g_bytes_new_take(text, size_bytes));
 	}
-	g_dir_close(dir);
+	if (dir != NULL)
+		g_dir_close(dir);
+}
+
+static GHashTable *files_read(const char *folder)
+{
+	GHashTable *files;
+
+	if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
+		return NULL;
+	files = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+				      (GDestroyNotify)g_bytes_unref);
+	folder_read(files, folder, "");
 	return files;
 }
 
@@ -136,7 +150,8 @@ static void folder_empty(const char *folder)
 	while ((name = g_dir_read_name(dir)) != NULL) {
 		g_autofree char *path = g_build_filename(folder, name, NULL);
 
-		g_unlink(path);
+		if (g_unlink(path) < 0)
+			folder_empty(path);
 	}
 	g_dir_close(dir);
 	g_rmdir(folder);
@@ -154,7 +169,9 @@ static void files_restore(const struct faultdisk *saved)
 	g_hash_table_iter_init(&each, saved->files);
 	while (g_hash_table_iter_next(&each, &name, &bytes)) {
 		g_autofree char *path = g_build_filename(saved->folder, name, NULL);
+		g_autofree char *folder = g_path_get_dirname(path);
 
+		g_mkdir_with_parents(folder, 0755);
 		if (!g_file_set_contents(path, g_bytes_get_data(bytes, NULL),
 					 (gssize)g_bytes_get_size(bytes), NULL))
 			die(path, "cannot be written");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What a machine keeps, remembered and put back: a sparse disk in a file, and a folder of files. */
+/* What a machine keeps, remembered and put back: a sparse disk in a file, and a folder. */
 
 #include <glib.h>
 

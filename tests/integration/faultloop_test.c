@@ -9,6 +9,7 @@
 #include "../unit/tap.h"
 #include "failure.h"
 #include "faultloop.h"
+#include "faultloop_state.h"
 #include "layout.h"
 #include "sysfault.h"
 
@@ -114,6 +115,12 @@ static void prepare_rotten(struct fixture *fixture)
 	expect(pwrite(fd, GARBAGE, sizeof GARBAGE, (off_t)layout->root[SLOT_A].offset) > 0);
 	expect(pwrite(fd, GARBAGE, sizeof GARBAGE, (off_t)layout->boot[SLOT_A].offset) > 0);
 	close(fd);
+}
+
+static void prepare_held(struct fixture *fixture)
+{
+	machine_reset(fixture);
+	state_hold_prepare(fixture);
 }
 
 /* The commands, and how one sees that they are done. */
@@ -254,6 +261,8 @@ static const struct command COMMANDS[] = {
 	{ "mark bad", prepare_committed, run_mark_bad, is_bad, 2, 1, FALSE },
 	{ "roll back", prepare_committed, run_rollback, is_left, 2, 1, FALSE },
 	{ "repair", prepare_rotten, run_repair, is_healed, 2, 2, FALSE },
+	{ "hold", prepare_held, state_hold_run, state_hold_is_done, 1, 1, FALSE },
+	{ "refresh", machine_reset, state_refresh_run, state_refresh_is_done, 1, 1, FALSE },
 };
 
 /* Two flawed commands, to see that the judge sees. */
@@ -375,6 +384,7 @@ int main(int argc, char **argv)
 	fixture_copy(fixture->disk, pristine);
 	fixture_run(g_getenv("AZBUNDLE"), "delta", "--quick", "--old", fixture->bundle[1], "--new",
 		    fixture->bundle[2], "-o", delta, NULL);
+	state_repository_make(fixture);
 	printf("1..%u\n", (unsigned)(G_N_ELEMENTS(COMMANDS) + G_N_ELEMENTS(FLAWED)));
 	good = commands_run(fixture, every, only);
 	good = flawed_run(fixture) && good;
