@@ -47,13 +47,12 @@ static void numbers_take(struct workeroptions *options, const guint64 numbers[NU
 static gboolean file_add(GVariantBuilder *builder, GBytes *bytes, const char *path, GError **error)
 {
 	g_autofree char *content = NULL;
-	g_autoptr(GError) why = NULL;
 	gsize size_bytes = 0;
 	GVariant *value = NULL;
 
 	if (bytes == NULL && path != NULL) {
-		if (!g_file_get_contents(path, &content, &size_bytes, &why))
-			return failure_set(error, FAULT_WORKER_OPTIONS, "%s", why->message);
+		if (!g_file_get_contents(path, &content, &size_bytes, NULL))
+			return failure_set(error, FAULT_HTTP_TLS, "cannot read %s", path);
 		if (size_bytes > WORKEROPTIONS_FILE_MAX)
 			return failure_set(error, FAULT_WORKER_OPTIONS, "%s has %zu bytes, over %d",
 					   path, size_bytes, WORKEROPTIONS_FILE_MAX);

@@ -19,8 +19,8 @@ struct workeroptions {
 	struct httpcall call;          /* its url is the one above */
 };
 
-/* Writes them to the memory; returns their size, or 0 with FAULT_WORKER_OPTIONS: a file cannot be
- * read, or there is too much. */
+/* Writes them to the memory; returns their size, or 0 with FAULT_HTTP_TLS: a file cannot be read;
+ * FAULT_WORKER_OPTIONS: there is too much. */
 size_t workeroptions_encode(const struct workeroptions *options, struct sharedmem *memory,
 			    GError **error);
 
