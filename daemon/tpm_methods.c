@@ -125,7 +125,8 @@ static gboolean tpm_status_handle(BusManager *manager, GDBusMethodInvocation *in
 				  gpointer user_data)
 {
 	GError *error = NULL;
-	struct tpm_call *call = tpm_call_new(user_data, invocation, SERVER_HOLD_ALONE, &error);
+	/* Who only looks must not keep the health checks of a boot from being begun. */
+	struct tpm_call *call = tpm_call_new(user_data, invocation, SERVER_HOLD_BESIDE, &error);
 
 	if (call == NULL)
 		return call_fail(invocation, error);

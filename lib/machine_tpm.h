@@ -12,7 +12,9 @@ struct machine_tpm_status { /* free with _clear */
 };
 void machine_tpm_status_clear(struct machine_tpm_status *status);
 
-/* FAULT_PART_MISSING, FAULT_PART_TWICE; what is wrong with the volume itself is in the status. */
+/* FAULT_PART_MISSING, FAULT_PART_TWICE; what is wrong with the volume itself is in the status. It
+ * may run beside a job, in another thread: it changes nothing, and reads of the machine what does
+ * not change while it is open. */
 gboolean machine_tpm_status_get(struct machine *machine, struct machine_tpm_status *ret_status,
 				GError **error);
 

@@ -145,16 +145,16 @@ def test_job_outlives_its_client():
 
 
 def test_nobody_waits_for_a_tpm():
-    """While a call about the TPM takes its time, others are answered; jobs are not begun."""
+    """While a call about the TPM takes its time, others are answered, and jobs run."""
     with Rig(FAKE, CONFIG + "[tpm]\nvolume=@/awake\n") as machine:
         slow = subprocess.Popen(
             ["gdbus", "call", "--timeout=600", "--address", machine.address, "-d", NAME, "-o", PATH,
              "-m", f"{NAME}.Manager.TpmStatus"], stdout=subprocess.PIPE, text=True)
         wait_until(lambda: "JOB_BUSY" in machine.gdbus("Manager.TpmStatus").stderr, "the call to begin")
         machine.status()
-        for words in (["Manager.Attest", "[byte 1]"], ["Manager.Activate", "a"],
-                      ["Manager.Verify", "a", "{}"]):
-            expect("JOB_BUSY" in machine.gdbus(*words).stderr, words)
+        expect("JOB_BUSY" in machine.gdbus("Manager.Attest", "[byte 1]").stderr, "two at the TPM")
+        machine.cli("verify", "a")
+        machine.cli("mark-good", "a")
         expect(slow.poll() is None, "it was answered before it could be")
         machine.daemon.terminate()      # it must wait for the answer
         wait_until(lambda: "is stopping" in machine.gdbus("Manager.Refresh").stderr, "the daemon to stop")
