@@ -64,35 +64,38 @@ static char **environment_new(enum hooks_kind kind, const char *name,
 	return g_strv_builder_end(builder);
 }
 
+/* Its own words first: where there is little room, they are what counts. */
+static gboolean exit_tell(enum hooks_kind kind, const char *name,
+			  const struct healthexec_result *result, GError **error)
+{
+	const fault why = hooks_can_veto(kind) ? FAULT_HOOK_VETO : FAULT_HOOK_FAILED;
+	const char *how = result->end == HEALTHEXEC_KILLED ? "killed by signal" : "exit status";
+
+	if (result->first[0] != '\0')
+		return failure_set(error, why, "%s hook %s: %s (%s %d)", hooks_name(kind), name,
+				   result->first, how, result->number);
+	return failure_set(error, why, "%s hook %s %s: %s %d", hooks_name(kind), name,
+			   hooks_can_veto(kind) ? "is against it" : "failed", how, result->number);
+}
+
 static gboolean hook_judge(enum hooks_kind kind, const char *name,
 			   const struct healthexec_result *result, unsigned time_s, GError **error)
 {
-	const char *colon = result->first[0] != '\0' ? ": " : "";
 	const char *what = hooks_name(kind);
 
 	switch (result->end) {
 	case HEALTHEXEC_EXITED:
-		if (result->number == 0)
-			return TRUE;
-		return hooks_can_veto(kind)
-			       ? failure_set(error, FAULT_HOOK_VETO,
-					     "%s hook \"%s\" is against it, exit status %d%s%s",
-					     what, name, result->number, colon, result->first)
-			       : failure_set(error, FAULT_HOOK_FAILED,
-					     "%s hook \"%s\" failed, exit status %d%s%s", what,
-					     name, result->number, colon, result->first);
+		return result->number == 0 || exit_tell(kind, name, result, error);
 	case HEALTHEXEC_KILLED:
-		return failure_set(error, FAULT_HOOK_VETO,
-				   "%s hook \"%s\" was killed by signal %d%s%s", what, name,
-				   result->number, colon, result->first);
+		return exit_tell(kind, name, result, error);
 	case HEALTHEXEC_TIMEOUT:
-		return failure_set(error, FAULT_HOOK_TIMEOUT,
-				   "%s hook \"%s\" did not end within %u s", what, name, time_s);
+		return failure_set(error, FAULT_HOOK_TIMEOUT, "%s hook %s did not end within %u s",
+				   what, name, time_s);
 	case HEALTHEXEC_CANCELLED:
-		return failure_set(error, FAULT_JOB_CANCELLED, "cancelled during %s hook \"%s\"",
-				   what, name);
+		return failure_set(error, FAULT_JOB_CANCELLED, "cancelled during %s hook %s", what,
+				   name);
 	case HEALTHEXEC_NOT_STARTED:
-		return failure_set(error, FAULT_HOOK_RUN, "%s hook \"%s\" could not be started: %s",
+		return failure_set(error, FAULT_HOOK_RUN, "%s hook %s could not be started: %s",
 				   what, name, g_strerror(result->number));
 	}
 	g_assert_not_reached();

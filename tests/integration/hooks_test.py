@@ -96,7 +96,7 @@ def test_veto_before_staging():
         hook = machine.hook_add("pre-stage", "10-no", 'printf "backup runs\\033[2J until noon\\nmore\\n" >&2; exit 3')
         before = machine.read("boot_b"), machine.read("azstate")
         error = machine.json("install", MAKER.bundle(2), status=1)
-        wanted = 'pre-stage hook "10-no" is against it, exit status 3: backup runs [2J until noon'
+        wanted = "pre-stage hook 10-no: backup runs [2J until noon (exit status 3)"
         expect_equal((error["name"], error["message"]), ("HOOK_VETO", wanted))
         expect_equal((machine.read("boot_b"), machine.read("azstate")), before)
         expect_equal(machine.marks(), [])
