@@ -217,6 +217,26 @@ def test_revoked():
         expect_equal(machine.history()[-1], ("dropped", "2.0"))
 
 
+def test_hooks():
+    """A hook's no holds the policy back at each step, and is told until the hook says yes."""
+    with Following() as machine:
+        for kind, before, after in (("pre-stage", "nothing", (None, "empty")), ("pre-activate", "staged", ("2.0", "staged"))):
+            hook = machine.hook_add(kind, "10-no", f'test "$AZUPDATE_REASON" = "by the policy" && echo no {kind} now; exit 1')
+            expect_equal((machine.automatic()["did"], machine.slots()["b"]), (before, after), kind)
+            expect_equal(machine.automatic()["did"], "nothing")
+            said, names = machine.why()
+            expect("hook" in names and f"no {kind} now" in json.dumps(said), said)
+            hook.unlink()
+        expect_equal(machine.automatic()["did"], "activated")
+        expect("hook" not in machine.why()[1], machine.why())
+        machine.hook_add("pre-reboot", "10-no", "echo not while people work; exit 1")
+        machine.configure_again(reboot="auto")
+        expect_equal(machine.automatic()["did"], "nothing")
+        expect("not while people work" in machine.cli("why").stdout, machine.cli("why").stdout)
+        expect_equal([what for what, _ in machine.history()],
+                     ["vetoed", "staged", "vetoed", "activated", "vetoed"])
+
+
 def test_bundle_of_another_release():
     """A mirror that puts another signed release of the same maker in place of the one."""
     with Following() as machine:
