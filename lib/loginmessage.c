@@ -80,7 +80,8 @@ static char *held_line(const struct loginmessage *message)
 
 static char *floor_line(const struct loginmessage *message)
 {
-	if (message->floor_request <= message->floor)
+	/* Without azboot there is no floor, and nobody who would raise one. */
+	if (message->floor == 0 || message->floor_request <= message->floor)
 		return NULL;
 	return g_strdup_printf("The floor rises to security version %" G_GUINT64_FORMAT
 			       " with a coming boot.",

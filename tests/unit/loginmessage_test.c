@@ -20,9 +20,13 @@ static void test_nothing(void)
 	const struct loginmessage as_it_should_be = {
 		.running = "1.0", .next = "1.0", .floor = 3, .floor_request = 3
 	};
+	const struct loginmessage without_a_floor = { .running = "1.0",
+						      .next = "1.0",
+						      .floor_request = 3 };
 	const struct loginmessage not_from_a_slot = { .held = TRUE };
 
 	expect(says(&as_it_should_be, NULL));
+	expect(says(&without_a_floor, NULL));
 	expect(says(&not_from_a_slot, NULL));
 }
 
@@ -40,7 +44,9 @@ static void test_lines(void)
 	const struct loginmessage held = {
 		.running = "1.0", .next = "1.0", .held = TRUE, .held_reason = "inventory"
 	};
-	const struct loginmessage floor = { .running = "1.0", .next = "1.0", .floor_request = 4 };
+	const struct loginmessage floor = {
+		.running = "1.0", .next = "1.0", .floor = 3, .floor_request = 4
+	};
 
 	expect(says(&trial, "azupdate: Version 2.0 is on trial: its health checks have not passed "
 			    "yet, 1 try left.\n"));
