@@ -261,10 +261,9 @@ def on_trial(machine):
 
 
 def test_watchdog():
-    """Armed before the checks run, and as it was before after the commit."""
+    """Armed, and after the commit as it was before. This systemd runs no programs: there are no checks."""
     with Machine() as machine, Watched(machine, 2**64 - 1) as systemd:
         on_trial(machine)
-        machine.check_add("seen", f"grep -q 60000000 {systemd.log}")
         expect_equal(machine.json("health", "run", "--act")["result"]["verdict"], "committed")
         expect_equal(systemd.times(), [60000000, 2**64 - 1])
         expect_equal(machine.status()["watchdog"], None)
