@@ -192,7 +192,12 @@ static gboolean head_read(struct bundle *bundle, GError **error)
 	return bundle->signature != NULL;
 }
 
-struct bundle *bundle_open(struct source *source, const char *keyring, GError **error)
+typedef gboolean (*verify_func)(const uint8_t *bytes, size_t size_bytes, const uint8_t *signature,
+				size_t signature_size, const char *keyring, char **ret_signers,
+				GError **error);
+
+static struct bundle *verified_open(struct source *source, const char *keyring, verify_func verify,
+				    GError **error)
 {
 	g_autoptr(Bundle) bundle = g_new0(struct bundle, 1);
 	const uint8_t *manifest;
@@ -205,13 +210,23 @@ struct bundle *bundle_open(struct source *source, const char *keyring, GError **
 		return NULL;
 	manifest = g_bytes_get_data(bundle->manifest_bytes, &manifest_size);
 	signature = g_bytes_get_data(bundle->signature, &signature_size);
-	if (keyring != NULL && !crypto_cms_verify(manifest, manifest_size, signature,
-						  signature_size, keyring, &bundle->signers, error))
+	if (keyring != NULL && !verify(manifest, manifest_size, signature, signature_size, keyring,
+				       &bundle->signers, error))
 		return NULL;
 	bundle->manifest = manifest_decode(manifest, manifest_size, error);
 	if (bundle->manifest == NULL)
 		return NULL;
 	return g_steal_pointer(&bundle);
+}
+
+struct bundle *bundle_open(struct source *source, const char *keyring, GError **error)
+{
+	return verified_open(source, keyring, crypto_cms_verify, error);
+}
+
+struct bundle *bundle_open_past(struct source *source, const char *keyring, GError **error)
+{
+	return verified_open(source, keyring, crypto_cms_verify_past, error);
 }
 
 static const struct bundle_section *section_find(const struct bundle *bundle, const char *name,

@@ -58,6 +58,8 @@ typedef struct bundle Bundle; /* for g_autoptr() only */
 /* Reads the head, verifies the signature against `keyring`, and only then parses the manifest.
  * `keyring` NULL: nothing is verified; for `azbundle info` only. */
 struct bundle *bundle_open(struct source *source, const char *keyring, GError **error);
+/* The same of a release that this machine accepted before, see crypto_cms_verify_past(). */
+struct bundle *bundle_open_past(struct source *source, const char *keyring, GError **error);
 void bundle_free(struct bundle *bundle);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bundle, bundle_free)
 

@@ -149,6 +149,9 @@ static const struct key KEYS[] = {
 	  "/usr/lib/azupdate/hooks;/etc/azupdate/hooks", 0, 0 },
 	{ "hooks", "timeout", KEY_NUMBER, offsetof(struct config, hook_time_s), "60", 1,
 	  HOOKS_TIME_S_MAX },
+	{ "store", "history", KEY_NUMBER, offsetof(struct config, store_history), "0", 0, 100 },
+	{ "store", "size-limit", KEY_NUMBER, offsetof(struct config, store_limit_mib), "0", 0,
+	  1048576 },
 	{ "reboot", "warn", KEY_NUMBER, offsetof(struct config, warn_s), "60", 0, 3600 },
 };
 

@@ -85,6 +85,8 @@ struct config {
 	char **hook_dirs;                /* [hooks] folders=, default /usr/lib/azupdate/hooks;
 					  * /etc/azupdate/hooks */
 	unsigned hook_time_s;            /* [hooks] timeout=, of each hook, 1..3600, default 60 */
+	unsigned store_history;          /* [store] history=, 0..100, default 0: no store */
+	unsigned store_limit_mib;        /* [store] size-limit=, default 0: no limit */
 	unsigned warn_s;                 /* [reboot] warn=, 0..3600, default 60 */
 	struct config_health health;     /* the rest of [health] */
 	/* Not of the file: the processes that fetch and decode; NULL: this one does. Borrowed. */

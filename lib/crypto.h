@@ -32,6 +32,12 @@ gboolean crypto_cms_verify(const uint8_t *bytes, size_t size_bytes, const uint8_
 			   size_t signature_size, const char *keyring, char **ret_signers,
 			   GError **error);
 
+/* The same of what this machine accepted before: that a certificate has expired since, or that the
+ * clock is wrong, is no reason to refuse it now. */
+gboolean crypto_cms_verify_past(const uint8_t *bytes, size_t size_bytes, const uint8_t *signature,
+				size_t signature_size, const char *keyring, char **ret_signers,
+				GError **error);
+
 /* As the kernel verifies it (crypto/asymmetric_keys/pkcs7_parser.c): PKCS#7 in DER, detached, RSA
  * with SHA-256, no attributes, no certificates. The same input gives the same bytes, and they were
  * verified before they come back. `key` is what signkey.h loads, `certificate` a PEM file with its

@@ -70,6 +70,7 @@ typedef gboolean (*machine_allow_func)(const struct machine_release *release, gp
 struct machine_install {
 	int fd;                       /* bundle as a file or a pipe; -1: use the URL. Borrowed */
 	const char *url;              /* http(s) URL, or NULL */
+	const char *stored;           /* version: out of the store, and of no bundle; or NULL */
 	gboolean force;               /* also over the fallback, and what failed here before */
 	gboolean activate;            /* make it the next boot, after it is staged */
 	const uint8_t *manifest_hash; /* SHA-256 over the manifest's bytes, as a repository's
@@ -127,6 +128,7 @@ struct machine_checked { /* what verify or repair found; free strings with _clea
 	guint64 copied_bytes;  /* healed from the other slot */
 	guint64 decoded_bytes; /* healed from the bundle */
 	guint64 fetched_bytes; /* read from the bundle */
+	gboolean from_store;   /* there was no bundle, but the release in the store: see above */
 	gboolean header_mended;
 };
 void machine_checked_clear(struct machine_checked *checked);
@@ -168,6 +170,30 @@ gboolean machine_is_so(struct machine *machine, enum machine_step step, unsigned
  * FAULT_NO_OTHER_RELEASE, FAULT_RELEASE_ABSENT. */
 gboolean machine_rollback_find(struct machine *machine, const char *version, unsigned *ret_slot,
 			       GError **error);
+
+/* The store of past releases, see store.h. All fail with FAULT_STORE_OFF where none are kept. */
+struct machine_stored {      /* what was done to it; free with _clear */
+	char *version;       /* the running release; NULL where no release was to be stored */
+	guint64 new_bytes;   /* of its images, which no stored release had */
+	GPtrArray *dropped;  /* versions that went, of char * */
+	guint64 store_bytes; /* what it takes now */
+};
+void machine_stored_clear(struct machine_stored *stored);
+/* Stores the running release, if it is committed; then prunes. FAULT_STORE_UNCOMMITTED, _LIMIT, and
+ * those of store_add(). Of the options only progress and cancellable count, here and below. */
+gboolean machine_store_add(struct machine *machine, const struct machine_install *options,
+			   struct machine_stored *ret_stored, GError **error);
+/* Also where none are to be kept: then all of them go. */
+gboolean machine_store_prune(struct machine *machine, const struct machine_install *options,
+			     struct machine_stored *ret_stored, GError **error);
+gboolean machine_store_check(struct machine *machine, const struct machine_install *options,
+			     struct machine_stored *ret_stored, GError **error);
+/* Makes a stored release stand in the slot that does not run, as machine_install() would out of its
+ * bundle; what the options say of bundles does not count. What has expired since it was installed
+ * is no reason to refuse it; the floor is. A damaged release is dropped from the store. */
+gboolean machine_restore(struct machine *machine, const char *version,
+			 const struct machine_install *options,
+			 struct machine_installed *ret_installed, GError **error);
 /* Makes the other slot the next boot, if it holds a good or staged release. */
 gboolean machine_rollback(struct machine *machine, unsigned *ret_slot, GError **error);
 gboolean machine_mark_good(struct machine *machine, unsigned slot, GError **error);

@@ -11,6 +11,7 @@
 #include "machine_payloads.h"
 #include "network.h"
 #include "recstore.h"
+#include "storesource.h"
 
 struct install {
 	struct machine *machine;
@@ -97,7 +98,7 @@ static gboolean manifest_check(struct install *install, GError **error)
 			   install->manifest->version);
 }
 
-/* What came out of a repository was judged already. */
+/* What came out of a repository or a bundle was judged when it came. */
 static gboolean metadata_check(struct install *install, GError **error)
 {
 	const struct carried_options options = {
@@ -107,7 +108,7 @@ static gboolean metadata_check(struct install *install, GError **error)
 		.cancellable = install->options->cancellable,
 	};
 
-	return install->options->manifest_hash != NULL ||
+	return install->options->manifest_hash != NULL || install->options->stored != NULL ||
 	       carried_check(install->bundle, &options, error);
 }
 
@@ -161,7 +162,10 @@ static gboolean install_check(struct install *install, GError **error)
 {
 	struct machine *machine = install->machine;
 
-	install->bundle = bundle_open(install->source, machine->config->keyring, error);
+	install->bundle = install->options->stored != NULL
+				  ? bundle_open_past(install->source, machine->config->keyring,
+						     error)
+				  : bundle_open(install->source, machine->config->keyring, error);
 	if (install->bundle == NULL)
 		return FALSE;
 	install->manifest = install->bundle->manifest;
@@ -282,7 +286,10 @@ struct source *machine_source_open(const struct machine *machine,
 				   const struct machine_install *options, GError **error)
 {
 	const struct source_options network = network_options(machine->config);
+	g_autofree char *store = machine_store_path(machine);
 
+	if (options->stored != NULL)
+		return storesource_open(store, options->stored, options->cancellable, error);
 	return options->url != NULL
 		       ? source_open_http(options->url, &network, options->cancellable, error)
 		       : source_open_fd(options->fd, options->cancellable, error);

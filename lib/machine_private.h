@@ -33,6 +33,17 @@ static inline const char *machine_slot_name(unsigned slot)
 	return slot == SLOT_A ? "a" : "b";
 }
 
-/* The bundle that the options name. */
+/* The folder of past releases; free with g_free(). */
+char *machine_store_path(const struct machine *machine);
+/* The version of the stored release with this root hash; NULL if there is none, or no store. Free
+ * with g_free(). */
+char *machine_store_find(const struct machine *machine,
+			 const uint8_t root_hash[static VERITREE_HASH_SIZE]);
+/* Whether a failure says that a stored release is damaged; if so it is dropped, with the objects
+ * that are. */
+gboolean machine_store_drop(const struct machine *machine, const char *version,
+			    const GError *failure);
+
+/* The bundle, or the stored release, that the options name. */
 struct source *machine_source_open(const struct machine *machine,
 				   const struct machine_install *options, GError **error);

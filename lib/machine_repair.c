@@ -15,7 +15,8 @@ struct checkup {
 	unsigned slot;
 	struct bootrec rec;
 	struct source *source;
-	struct bundle *bundle; /* NULL: none is given */
+	char *stored;          /* version: the source is the store; or NULL */
+	struct bundle *bundle; /* NULL: none is given, and the store has none */
 	struct slotstore *store;
 	const struct manifest *manifest;
 	struct payloads payloads;
@@ -32,6 +33,7 @@ static void checkup_done(struct checkup *checkup)
 	slotstore_free(checkup->store);
 	bundle_free(checkup->bundle);
 	source_close(checkup->source);
+	g_free(checkup->stored);
 }
 
 /* The release was accepted when it was installed; a certificate that expired since is no damage. */
@@ -101,6 +103,7 @@ static void checkup_tell(const struct checkup *checkup, struct machine_checked *
 	ret_checked->tree_bytes = stats.tree_blocks * VERITREE_BLOCK_SIZE;
 	ret_checked->copied_bytes = (stats.copied_blocks + stats.zero_blocks) * VERITREE_BLOCK_SIZE;
 	ret_checked->decoded_bytes = stats.fetched_blocks * VERITREE_BLOCK_SIZE;
+	ret_checked->from_store = checkup->stored != NULL && checkup->bundle != NULL;
 	ret_checked->fetched_bytes = checkup->source != NULL ? checkup->source->fetched_bytes : 0;
 }
 
@@ -131,12 +134,34 @@ gboolean machine_verify(struct machine *machine, unsigned slot,
 	return done;
 }
 
+/* No bundle is named: what the store has of the release does as well, as far as it goes. */
+static void stored_load(struct checkup *checkup)
+{
+	const struct machine *machine = checkup->machine;
+	struct machine_install options = { .cancellable = checkup->options->cancellable };
+	g_autoptr(GError) why = NULL;
+
+	checkup->stored = machine_store_find(machine,
+					     checkup->rec.table.slots[checkup->slot].root_hash);
+	if (checkup->stored == NULL)
+		return;
+	options.stored = checkup->stored;
+	checkup->source = machine_source_open(machine, &options, &why);
+	if (checkup->source != NULL)
+		checkup->bundle = bundle_open_past(checkup->source, machine->config->keyring, &why);
+	if (checkup->bundle == NULL)
+		g_message("the store is of no use for version %s: %s", checkup->stored,
+			  why->message);
+}
+
 static gboolean bundle_load(struct checkup *checkup, GError **error)
 {
 	const struct slot *slot = &checkup->rec.table.slots[checkup->slot];
 
-	if (checkup->options->url == NULL && checkup->options->fd < 0)
+	if (checkup->options->url == NULL && checkup->options->fd < 0) {
+		stored_load(checkup);
 		return TRUE;
+	}
 	checkup->source = machine_source_open(checkup->machine, checkup->options, error);
 	if (checkup->source == NULL)
 		return FALSE;
@@ -190,21 +215,66 @@ static enum disk_mode repair_mode(const struct checkup *checkup)
 								: DISK_READ_WRITE;
 }
 
+static gboolean repair_run(struct checkup *checkup, struct machine_checked *ret_checked,
+			   GError **error)
+{
+	gboolean mended = FALSE;
+	const gboolean done = manifest_choose(checkup, error) &&
+			      checkup_open(checkup, repair_mode(checkup), error) &&
+			      payloads_repair(&checkup->payloads, error) &&
+			      header_mend(checkup, &mended, error);
+
+	checkup_tell(checkup, ret_checked);
+	ret_checked->header_mended = mended;
+	return done;
+}
+
+/* A stored release that turned out to be damaged: what is left to do, without it. */
+static gboolean repair_again(struct checkup *checkup, struct machine_checked *ret_checked,
+			     GError **error)
+{
+	struct checkup again = {
+		.machine = checkup->machine,
+		.options = checkup->options,
+		.slot = checkup->slot,
+		.rec = checkup->rec,
+	};
+	const guint64 copied_bytes = ret_checked->copied_bytes;
+	const guint64 decoded_bytes = ret_checked->decoded_bytes;
+	gboolean done;
+
+	machine_checked_clear(ret_checked);
+	done = repair_run(&again, ret_checked, error);
+	checkup_done(&again);
+	ret_checked->wrong_bytes += copied_bytes + decoded_bytes;
+	ret_checked->copied_bytes += copied_bytes;
+	ret_checked->decoded_bytes += decoded_bytes;
+	return done;
+}
+
 gboolean machine_repair(struct machine *machine, unsigned slot,
 			const struct machine_install *options, struct machine_checked *ret_checked,
 			GError **error)
 {
 	struct checkup checkup = { .machine = machine, .options = options, .slot = slot };
-	gboolean mended = FALSE;
+	GError *why = NULL;
 	gboolean done;
 
 	memset(ret_checked, 0, sizeof *ret_checked);
-	done = record_load(&checkup, error) && bundle_load(&checkup, error) &&
-	       manifest_choose(&checkup, error) &&
-	       checkup_open(&checkup, repair_mode(&checkup), error) &&
-	       payloads_repair(&checkup.payloads, error) && header_mend(&checkup, &mended, error);
-	checkup_tell(&checkup, ret_checked);
-	ret_checked->header_mended = mended;
+	if (!record_load(&checkup, error) || !bundle_load(&checkup, error)) {
+		checkup_tell(&checkup, ret_checked);
+		checkup_done(&checkup);
+		return FALSE;
+	}
+	done = repair_run(&checkup, ret_checked, &why);
+	payloads_done(&checkup.payloads); /* so that the slot can be opened again */
+	memset(&checkup.payloads, 0, sizeof checkup.payloads);
+	if (!done && checkup.stored != NULL && machine_store_drop(machine, checkup.stored, why)) {
+		g_clear_error(&why);
+		done = repair_again(&checkup, ret_checked, &why);
+	}
 	checkup_done(&checkup);
+	if (!done)
+		g_propagate_error(error, why);
 	return done;
 }

@@ -10,7 +10,7 @@
 struct fixture {
 	char *folder;
 	char *disk;      /* the disk image, version 1 in slot a, running */
-	char *bundle[4]; /* [1] to [3]: paths of three versions' bundles */
+	char *bundle[6]; /* [1] to [3]: paths of three versions' bundles; the others: none yet */
 	struct config config;
 };
 

@@ -27,6 +27,7 @@ LIBRARIES = {
     "tss2/": {"tpm.c", "tpmesys.h"},
     "zstd.h": {"frame.c"},
 }
+LIBRARIES["ostree"] |= {"storerepo.c"}   # the device's store of past releases
 CORE_SYSTEM = {"stdbool.h", "stddef.h", "stdint.h"}
 # What may be included from where: folder -> folders whose headers it may name.
 BANNED = {"lib/core": ["lib/", "daemon/", "tools/", "bootloader/"], "lib": ["daemon/", "tools/"],
