@@ -63,6 +63,7 @@ static gboolean mark_good(struct change *change, const struct transition *transi
 	if (status == NULL || status->running != change->slot)
 		return TRUE;
 	standing_judged(change->server, change->machine, TRUE);
+	server_store_later(change->server);
 	updater_settle(transition);
 	return TRUE;
 }

@@ -12,6 +12,7 @@
 #include "healthmethods.h"
 #include "publish.h"
 #include "source.h"
+#include "store_methods.h"
 #include "tpm_methods.h"
 #include "work.h"
 
@@ -350,4 +351,5 @@ void manager_connect(BusManager *manager, struct server *server)
 	healthmethods_connect(manager, server);
 	changes_connect(manager, server);
 	tpm_methods_connect(manager, server);
+	store_methods_connect(manager, server);
 }

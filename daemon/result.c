@@ -67,7 +67,23 @@ GVariant *result_checked(const struct machine_checked *checked)
 	g_variant_dict_insert(&dict, "copied_bytes", "t", checked->copied_bytes);
 	g_variant_dict_insert(&dict, "decoded_bytes", "t", checked->decoded_bytes);
 	g_variant_dict_insert(&dict, "fetched_bytes", "t", checked->fetched_bytes);
+	g_variant_dict_insert(&dict, "from_store", "b", checked->from_store);
 	g_variant_dict_insert(&dict, "header_mended", "b", checked->header_mended);
+	return g_variant_dict_end(&dict);
+}
+
+GVariant *result_stored(const struct machine_stored *stored)
+{
+	GVariantDict dict;
+
+	g_variant_dict_init(&dict, NULL);
+	g_variant_dict_insert(&dict, "version", "s",
+			      stored->version == NULL ? "" : stored->version);
+	g_variant_dict_insert(&dict, "new_bytes", "t", stored->new_bytes);
+	g_variant_dict_insert(&dict, "store_bytes", "t", stored->store_bytes);
+	g_variant_dict_insert_value(&dict, "dropped",
+				    g_variant_new_strv((const char *const *)stored->dropped->pdata,
+						       (gssize)stored->dropped->len));
 	return g_variant_dict_end(&dict);
 }
 

@@ -11,6 +11,7 @@
 GVariant *result_installed(const struct machine_installed *installed);
 GVariant *result_plan(const struct machine_plan *plan);
 GVariant *result_checked(const struct machine_checked *checked);
+GVariant *result_stored(const struct machine_stored *stored);
 /* `because`: why this verdict, a clause. */
 GVariant *result_health(const struct health_result *result, const char *verdict,
 			const char *because);

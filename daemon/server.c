@@ -10,6 +10,7 @@
 #include "manager.h"
 #include "publish.h"
 #include "standing.h"
+#include "store_methods.h"
 #include "updater.h"
 #include "updates.h"
 #include "worker.h"
@@ -41,6 +42,7 @@ struct server {
 	struct outlook_ask why_ask; /* of the look under way */
 	struct machine
 		*refresh_machine; /* likewise; NULL: a job runs, and there is nothing to see */
+	gint store_later;         /* atomic */
 	void (*quiet)(gpointer);  /* set while the daemon stops */
 	gpointer quiet_data;
 };
@@ -53,6 +55,11 @@ GDBusConnection *server_bus(struct server *server)
 const struct config *server_config(struct server *server)
 {
 	return server->config;
+}
+
+void server_store_later(struct server *server)
+{
+	g_atomic_int_set(&server->store_later, 1);
 }
 
 static struct job *job_newest(struct server *server)
@@ -316,12 +323,15 @@ static gpointer job_look(gpointer user_data)
 static void job_ended(gpointer seen, gpointer user_data)
 {
 	struct machine_status *status = seen;
+	struct server *server = user_data;
 
 	if (status != NULL) {
-		status_publish(user_data, status);
+		status_publish(server, status);
 		machine_status_free(status);
 	}
-	quiet_tell(user_data);
+	if (g_atomic_int_compare_and_exchange(&server->store_later, 1, 0))
+		store_methods_follow(server);
+	quiet_tell(server);
 }
 
 const char *server_start_job(struct server *server, const struct job_task *task, GError **error)

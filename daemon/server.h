@@ -19,6 +19,8 @@ struct server *server_new(GDBusConnection *bus, const char *config_path, GError 
 void server_free(struct server *server);
 
 GDBusConnection *server_bus(struct server *server);
+/* For a job's thread: when the job has ended, the running release is to be stored. */
+void server_store_later(struct server *server);
 gboolean server_is_busy(struct server *server);
 /* Cancels the running job, if there is one, and calls `quiet` when none runs (any more). */
 void server_stop(struct server *server, void (*quiet)(gpointer), gpointer user_data);

@@ -86,7 +86,10 @@ gboolean transition_stage(const struct transition *transition, const struct tran
 	options.allow = stage_allow;
 	options.allow_data = &staging;
 	options.activate = FALSE;
-	done = machine_install(transition->machine, &options, ret_installed, error);
+	done = options.stored != NULL
+		       ? machine_restore(transition->machine, options.stored, &options,
+					 ret_installed, error)
+		       : machine_install(transition->machine, &options, ret_installed, error);
 	if (done && staging.root_hash != NULL)
 		stage_tell(&staging, ret_installed);
 	g_free(staging.running);

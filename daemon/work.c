@@ -176,6 +176,8 @@ static gboolean health_act(const struct work_health *health, const struct health
 			     ladder_reason_text(choice.reason));
 	standing_judged(health->server, health->machine, result->healthy);
 	greenboot_conclude(&setup->options, result->healthy, cancellable);
+	if (verdict == MACHINE_COMMITTED)
+		server_store_later(health->server);
 	if (choice.step != LADDER_REBOOT) /* a boot that goes on; else the next one tells it */
 		updater_settle(&transition);
 	return choice.step != LADDER_REBOOT || reboot_request(server_bus(health->server), error);

@@ -418,3 +418,33 @@ void machine_boot_clear(struct machine_boot *release)
 	g_free(release->version);
 	g_free(release->root_hash);
 }
+
+/* The fake machine has no store. */
+gboolean machine_store_add(struct machine *machine, const struct machine_install *options,
+			   struct machine_stored *ret_stored, GError **error)
+{
+	return failure_set(error, FAULT_STORE_OFF, "[store] history is 0 on this machine");
+}
+
+gboolean machine_store_prune(struct machine *machine, const struct machine_install *options,
+			     struct machine_stored *ret_stored, GError **error)
+{
+	return machine_store_add(machine, options, ret_stored, error);
+}
+
+gboolean machine_store_check(struct machine *machine, const struct machine_install *options,
+			     struct machine_stored *ret_stored, GError **error)
+{
+	return machine_store_add(machine, options, ret_stored, error);
+}
+
+gboolean machine_restore(struct machine *machine, const char *version,
+			 const struct machine_install *options,
+			 struct machine_installed *ret_installed, GError **error)
+{
+	return machine_store_add(machine, options, NULL, error);
+}
+
+void machine_stored_clear(struct machine_stored *stored)
+{
+}

@@ -550,6 +550,50 @@ def test_repair_of_tree_and_header():
         machine.cli("verify", "--all")
 
 
+def test_store():
+    """past releases: stored after a commit, listed, restored without a bundle, checked"""
+    with Machine() as machine:
+        with open(machine.folder / "azupdate.conf", "a") as conf:
+            conf.write("[store]\nhistory=2\n")
+        log = machine.folder / "log"
+        stored = lambda count: wait_until(
+            lambda: log.read_text().count("store-add done") == count, "a stored release")
+        expect("No past release is stored." in machine.cli("store").stdout, "text")
+        expect_equal(machine.json("store", "check", status=1)["name"], "STORE_EMPTY")
+        expect_equal(machine.json("store", "add")["result"]["version"], "1.0")
+        machine.cli("install", MAKER.bundle(2))
+        machine.reboot("b")
+        expect_equal(machine.json("store", "add", status=1)["name"], "STORE_UNCOMMITTED")
+        machine.json("health", "run", "--act")
+        stored(2)
+        right = machine.read("root_a"), machine.read("boot_a")[4096:400_000]
+        machine.cli("install", MAKER.bundle(3))
+        machine.reboot("a")
+        machine.cli("mark-good", "a")
+        stored(3)
+        history = machine.json("history")["store"]
+        expect_equal([(entry["version"], entry["complete"]) for entry in history],
+                     [("1.0", True), ("2.0", True), ("3.0", True)])
+        text = machine.cli("history").stdout
+        expect("Stored releases:" in text and "1.0, " in text, text)
+        expect_equal(machine.json("store", "restore", "9", status=1)["name"], "STORE_RELEASE")
+        text = machine.cli("store", "restore", "1.0").stdout
+        expect("Version 1.0 is in slot b again" in text, text)
+        expect_equal(machine.slots()["b"], ("1.0", "trial"))
+        image = len(MAKER.image)
+        expect(machine.read("root_b")[:image] == right[0][:image], "the root image is another one")
+        expect(machine.read("boot_b")[4096:400_000] == right[1], "the UKI is another one")
+        expect_equal(machine.json("store", "check")["result"]["dropped"], [])
+        expect("The store takes" in machine.cli("store", "prune").stdout, "text")
+        machine.write("root_a", 5 * 4096, b"rot")       # of 3.0: the other slot has another block
+        machine.write("root_a", 4096 * 22, b"rot")
+        text = machine.cli("repair", "a").stdout
+        expect("the store" in text or "slot b" in text, text)
+        machine.cli("verify", "a")
+        machine.cli("store", "sell", status=2)
+        machine.cli("store", "restore", status=2)
+
+
 def test_refusals():
     with Machine() as machine:
         broken = machine.folder / "broken.azb"

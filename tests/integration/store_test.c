@@ -268,7 +268,7 @@ static void byte_flip(const char *path)
 static void test_rot(void)
 {
 	g_autoptr(GPtrArray) paths = (reset(), objects_list());
-	const guint step = MAX(paths->len / 25, 1);
+	const guint step = MAX(paths->len / 8, 1);
 	unsigned fewest = LAST, most = 0;
 
 	for (guint i = 0; i < paths->len; i += step) {
@@ -497,7 +497,7 @@ static void work_restore(void)
 	(void)restore("2", 0, &installed);
 }
 
-enum { KILLS = 20 };
+enum { KILLS = 8 };
 
 static void expect_store_whole(void)
 {
@@ -519,7 +519,7 @@ static void test_killed_add(void)
 
 			expect(storerepo_remove(repo, "5", NULL) && storerepo_sweep(repo, NULL));
 		}
-		killed(work_add, 2000 + i * 8000);
+		killed(work_add, 2000 + i * 20000);
 		expect_store_whole();
 		there += stored_is("1 2 3 4 5") ? 1 : 0;
 		expect(store_do(machine_store_add, NULL) == FAULT_OK);
@@ -534,7 +534,7 @@ static void test_killed_prune(void)
 		g_autofree char *versions = NULL;
 
 		reset();
-		killed(work_prune, 1000 + i * 4000);
+		killed(work_prune, 1000 + i * 10000);
 		versions = stored_versions();
 		expect(g_str_has_suffix(versions, "3 4 5"));
 		expect_store_whole();
@@ -550,7 +550,7 @@ static void test_killed_restore(void)
 		struct machine_installed installed;
 
 		reset();
-		killed(work_restore, 2000 + i * 8000);
+		killed(work_restore, 2000 + i * 20000);
 		expect(fixture_slot_holds(fixture, SLOT_A, fixture->bundle[LAST]));
 		expect(restore("2", 0, &installed) == FAULT_OK);
 		machine_installed_clear(&installed);

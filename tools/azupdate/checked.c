@@ -15,6 +15,7 @@ struct finding {
 	guint64 copied_bytes;
 	guint64 decoded_bytes;
 	guint64 fetched_bytes;
+	gboolean from_store; /* and not from a bundle */
 	gboolean header_mended;
 };
 
@@ -30,6 +31,7 @@ static struct finding finding_read(GVariant *result)
 	};
 
 	g_variant_lookup(result, "slot", "&s", &finding.slot);
+	g_variant_lookup(result, "from_store", "b", &finding.from_store);
 	g_variant_lookup(result, "header_mended", "b", &finding.header_mended);
 	return finding;
 }
@@ -60,7 +62,10 @@ static void healed_print(const struct finding *finding)
 	part_print(finding->copied_bytes, "; ", " healed from ");
 	printf("%s", finding->copied_bytes > 0 ? other : "");
 	part_print(finding->decoded_bytes, finding->copied_bytes > 0 ? ", " : "; ",
-		   finding->copied_bytes > 0 ? " from the bundle" : " healed from the bundle");
+		   finding->copied_bytes > 0 ? " from " : " healed from ");
+	printf("%s", finding->decoded_bytes == 0 ? ""
+		     : finding->from_store       ? "the store"
+						 : "the bundle");
 	if (finding->wrong_bytes > healed)
 		part_print(finding->wrong_bytes - healed, "; ", " still are");
 }
@@ -78,7 +83,8 @@ static void repaired_print(const struct finding *finding)
 	part_print(finding->tree_bytes, "; ", " of hash trees or parity were mended");
 	if (finding->header_mended)
 		printf("; its header was written anew");
-	part_print(finding->fetched_bytes, ". ", " of the bundle were read");
+	if (!finding->from_store)
+		part_print(finding->fetched_bytes, ". ", " of the bundle were read");
 	puts(".");
 }
 

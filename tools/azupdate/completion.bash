@@ -5,7 +5,7 @@ _azupdate() {
 
 	if [ "$COMP_CWORD" -eq 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W 'status check update why hold unhold approve history install activate rollback verify repair health
-			mark-good mark-bad cancel tpm attest --help --version' -- "$word")
+			mark-good mark-bad cancel tpm attest store --help --version' -- "$word")
 		return
 	fi
 	case "$command:$word" in
@@ -24,6 +24,8 @@ _azupdate() {
 	install:*)   mapfile -t COMPREPLY < <(compgen -f -X '!*.azb' -- "$word"; compgen -d -- "$word") ;;
 	tpm:*)       mapfile -t COMPREPLY < <(compgen -W 'status enroll' -- "$word") ;;
 	health:*)    mapfile -t COMPREPLY < <(compgen -W 'run list show hold unhold' -- "$word") ;;
+	store:*)     mapfile -t COMPREPLY < <(compgen -W 'list add prune check restore' -- "$word") ;;
+	health:*)    mapfile -t COMPREPLY < <(compgen -W 'run show' -- "$word") ;;
 	repair:*)    mapfile -t COMPREPLY < <(compgen -W 'a b' -- "$word"; compgen -f -X '!*.azb' -- "$word") ;;
 	activate:*|mark-good:*|mark-bad:*|verify:*) mapfile -t COMPREPLY < <(compgen -W 'a b' -- "$word") ;;
 	esac

@@ -5,6 +5,7 @@
 #include "client.h"
 #include "failure.h"
 #include "json.h"
+#include "storeread.h"
 #include "terminal.h"
 #include "timearg.h"
 
@@ -44,6 +45,9 @@ static int history_print(const char *text, GError **error)
 	if (json_array_size(json_object_get(object, "events")) == 0)
 		puts("Nothing has happened yet.");
 	json_array_foreach(json_object_get(object, "events"), i, event) event_print(event);
+	if (json_array_size(json_object_get(object, "store")) > 0)
+		puts("\nStored releases:");
+	storeread_print(object);
 	return AZUPDATE_EXIT_OK;
 }
 
