@@ -48,9 +48,11 @@ static void step_show(enum hooks_kind kind, gpointer job)
 static gboolean run(const struct hookcall *call, enum hooks_kind kind,
 		    const struct hooks_event *event, GError **error)
 {
+	g_autoptr(GDBusConnection) bus = job_bus(call->job);
 	const struct hooks_options options = {
 		.folders = (const char *const *)call->config->hook_dirs,
 		.time_s = call->config->hook_time_s,
+		.bus = bus,
 		.begin = step_show,
 		.begin_data = call->job,
 	};

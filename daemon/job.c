@@ -38,6 +38,11 @@ void job_cancel(struct job *job)
 	g_cancellable_cancel(job->cancellable);
 }
 
+GDBusConnection *job_bus(const struct job *job)
+{
+	return g_dbus_object_manager_server_get_connection(job->place->objects);
+}
+
 GCancellable *job_cancellable(struct job *job)
 {
 	return job->cancellable;

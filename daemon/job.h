@@ -50,6 +50,7 @@ void job_cancel(struct job *job);
 
 /* For the job's thread. */
 GCancellable *job_cancellable(struct job *job);
+GDBusConnection *job_bus(const struct job *job); /* the caller unrefs */
 void job_progress(const struct machine_progress *progress, gpointer job);
 /* What it is doing now, where nothing can be counted. Static. */
 void job_step(struct job *job, const char *step);

@@ -95,8 +95,9 @@ static gboolean hook_judge(enum hooks_kind kind, const char *name,
 		return failure_set(error, FAULT_JOB_CANCELLED, "cancelled during %s hook %s", what,
 				   name);
 	case HEALTHEXEC_NOT_STARTED:
-		return failure_set(error, FAULT_HOOK_RUN, "%s hook %s could not be started: %s",
-				   what, name, g_strerror(result->number));
+		return failure_set(
+			error, FAULT_HOOK_RUN, "%s hook %s could not be started: %s", what, name,
+			result->first[0] != '\0' ? result->first : g_strerror(result->number));
 	}
 	g_assert_not_reached();
 }
@@ -114,10 +115,18 @@ static gboolean hook_run(const struct round *round, const struct execlist_entry 
 {
 	const unsigned time_s = CLAMP(round->options->time_s, 1, HOOKS_TIME_S_MAX);
 	g_auto(GStrv) environment = environment_new(round->kind, entry->name, round->event, time_s);
+	g_autofree char *what = g_strdup_printf("%s hook %s", hooks_name(round->kind), entry->name);
+	const struct healthexec_program program = {
+		.path = entry->path,
+		.environment = environment,
+		.what = what,
+		.timeout_s = time_s,
+		.bus = round->options->bus,
+	};
 	struct healthexec_result result;
 	gboolean done;
 
-	healthexec_run(entry->path, environment, time_s, round->cancellable, &result);
+	healthexec_call(&program, round->cancellable, &result);
 	done = hook_judge(round->kind, entry->name, &result, time_s, error);
 	g_free(result.output);
 	return done;

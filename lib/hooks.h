@@ -49,6 +49,8 @@ struct hooks_options {
 	const char *const *folders; /* later ones mask earlier ones; NULL-terminated */
 	unsigned time_s;            /* for each hook, 1 to HOOKS_TIME_S_MAX */
 	gboolean trust_owner;       /* tests: accept files of the calling user instead of root */
+	GDBusConnection *bus;       /* with systemd on it: hooks are units of their own, see
+				     * healthexec.h; NULL: they are our children */
 	void (*begin)(enum hooks_kind kind, gpointer data); /* before the first one; may be NULL */
 	gpointer begin_data;
 };
