@@ -144,15 +144,25 @@ def test_job_outlives_its_client():
         wait_until(lambda: machine.job_state(job) == "cancelled", "the job to end")
 
 
+def call_about_the_tpm(machine):
+    """One that is under way. Attest, which fails at once where the TPM is free, tells; it may come in first."""
+    while True:
+        slow = subprocess.Popen(
+            ["gdbus", "call", "--timeout=600", "--address", machine.address, "-d", NAME, "-o", PATH,
+             "-m", f"{NAME}.Manager.TpmStatus"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        wait_until(lambda: slow.poll() is not None or
+                   "JOB_BUSY" in machine.gdbus("Manager.Attest", "[byte 1]").stderr, "the call to begin")
+        if slow.poll() is None:
+            return slow
+        slow.communicate()
+
+
 def test_nobody_waits_for_a_tpm():
     """While a call about the TPM takes its time, others are answered, and jobs run."""
     with Rig(FAKE, CONFIG + "[tpm]\nvolume=@/awake\n") as machine:
-        slow = subprocess.Popen(
-            ["gdbus", "call", "--timeout=600", "--address", machine.address, "-d", NAME, "-o", PATH,
-             "-m", f"{NAME}.Manager.TpmStatus"], stdout=subprocess.PIPE, text=True)
-        wait_until(lambda: "JOB_BUSY" in machine.gdbus("Manager.TpmStatus").stderr, "the call to begin")
+        slow = call_about_the_tpm(machine)
         machine.status()
-        expect("JOB_BUSY" in machine.gdbus("Manager.Attest", "[byte 1]").stderr, "two at the TPM")
+        expect("JOB_BUSY" in machine.gdbus("Manager.TpmStatus").stderr, "two at the TPM")
         machine.cli("verify", "a")
         machine.cli("mark-good", "a")
         expect(slow.poll() is None, "it was answered before it could be")
@@ -231,7 +241,7 @@ def test_too_large_and_too_many():
         error = machine.gdbus("Manager.MarkBad", "b", "x" * 10000).stderr
         expect("Error.ARGUMENT: the reason is longer" in error, error)
         expect(flood(machine, STRANGER, 500, 500, 5)["many"] > 50, "the limit was not met")
-        expect_equal(flood(machine, STRANGER, 500, 10, 6)["many"], 0)
+        expect_equal(flood(machine, STRANGER, 500, 6, 6)["many"], 0)
         machine.status()        # those who do not flood are served
 
 

@@ -561,7 +561,7 @@ def test_usage():
         return done.returncode, done.stdout + done.stderr
 
     commands = re.findall(r"^  ([a-z-]+) ", run("--help")[1], re.M)
-    expect_equal(len(commands), 19, commands)
+    expect_equal(len(commands), 20, commands)
     for command in commands:
         status, text = run(command, "--help")
         expect(status == 0 and "Exit status: 0 done" in text, text)
