@@ -21,7 +21,8 @@ struct transition_stage {
 	gpointer allowed_data;
 };
 
-/* As machine_install(), or machine_restore() of what is stored, with the hooks before and after staging. */
+/* As machine_install(), or machine_restore() of what is stored, with the hooks before and after
+ * staging. */
 gboolean transition_stage(const struct transition *transition, const struct transition_stage *stage,
 			  struct machine_installed *ret_installed, GError **error);
 

@@ -265,6 +265,17 @@ static gboolean calling_step(struct calling *calling, GError **error)
 	return worker_lied(worker, "does not speak our language", error);
 }
 
+/* The call could not be sent: the worker has gone, and may have said why before. */
+static gboolean last_words_take(struct calling *calling, GError **error)
+{
+	if (errno != EPIPE && errno != ECONNRESET)
+		return worker_died(calling->worker, error);
+	while (!calling->is_done)
+		if (!calling_step(calling, error))
+			return FALSE;
+	return worker_lied(calling->worker, "answers what it was not asked", error);
+}
+
 gboolean worker_call(struct worker *worker, struct worker_call *call, GError **error)
 {
 	struct calling calling = { .worker = worker, .call = call };
@@ -274,7 +285,7 @@ gboolean worker_call(struct worker *worker, struct worker_call *call, GError **e
 		return failure_set(error, FAULT_WORKER_DIED, "the %s worker has ended before",
 				   worker->name);
 	if (!workerwire_send(worker->socket, &call->message, &call->fds))
-		return worker_died(worker, error);
+		return last_words_take(&calling, error);
 	while (!calling.is_done)
 		if (!calling_step(&calling, error))
 			return FALSE;

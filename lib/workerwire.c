@@ -42,8 +42,10 @@ gboolean workerwire_send(int socket, const struct workerwire_message *message,
 
 	fds_put(&header, &control, fds);
 	do {
-		if (poll(&room, 1, SEND_TIME_MS) == 0)
+		if (poll(&room, 1, SEND_TIME_MS) == 0) {
+			errno = ETIMEDOUT;
 			return FALSE;
+		}
 		sent = sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
 	} while (sent < 0 && (errno == EINTR || errno == EAGAIN));
 	return sent == (ssize_t)sizeof *message;

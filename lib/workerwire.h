@@ -95,7 +95,8 @@ enum workerwire_result {
 	WORKERWIRE_FOREIGN, /* no packet of ours */
 };
 
-/* `fds` may be NULL. FALSE: the other one has ended, or does not take what it is sent. */
+/* `fds` may be NULL. FALSE, with errno: the other one has ended (EPIPE, ECONNRESET), or does not
+ * take what it is sent. */
 gboolean workerwire_send(int socket, const struct workerwire_message *message,
 			 const struct workerwire_fds *fds);
 /* Waits up to that time; -1: for ever. ret_fds NULL: descriptors are refused. The caller closes

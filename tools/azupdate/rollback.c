@@ -3,7 +3,7 @@
 #include "failure.h"
 #include "restore.h"
 
-/* No slot holds it: the store of past releases may. If none is kept, the slots are what there is. */
+/* No slot holds it: the store of past releases may. If none is kept, there are only the slots. */
 static int rollback_stored(struct cli *cli, const char *version, GError *absent, GError **error)
 {
 	const struct restore_options options = { .force = FALSE };
