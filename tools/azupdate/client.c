@@ -9,6 +9,8 @@
 enum {
 	DIALOG_TIME_MS = 330000, /* a little longer than azupdated waits for polkit */
 	TPM_TIME_MS = 120000,
+	READ_TIME_MS =
+		120000, /* the daemon starts, at a boot beside much else, and asks a slow TPM */
 };
 
 struct translation {
@@ -101,7 +103,7 @@ static BusManager *manager_find(struct cli *cli, gboolean must_read, GError **er
 		return NULL;
 	reply = g_dbus_connection_call_sync(cli->connection, AZUPDATE_BUS_NAME, AZUPDATE_BUS_PATH,
 					    AZUPDATE_BUS_INTERFACE_MANAGER, "Refresh", NULL, NULL,
-					    G_DBUS_CALL_FLAGS_NONE, -1, NULL, &cause);
+					    G_DBUS_CALL_FLAGS_NONE, READ_TIME_MS, NULL, &cause);
 	if (reply == NULL && must_read) {
 		client_fail(error, cause);
 		return NULL;
@@ -116,7 +118,7 @@ static BusManager *manager_find(struct cli *cli, gboolean must_read, GError **er
 	/* A call may wait for hooks and for a TPM; both have limits of their own. */
 	g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(manager), G_MAXINT);
 	if (bus_manager_get_version(manager) != NULL)
-		return proxy_ready(cli, manager);
+		return manager;
 	g_object_unref(manager); /* a proxy is made also for a daemon that is gone */
 	failure_set(error, FAULT_BUS, "azupdated ended meanwhile");
 	return NULL;
