@@ -68,8 +68,10 @@ MUTANTS = [
       "			      install->rec.sequence, error) || !payloads_apply(payloads, error))\n"
       "		return FALSE;")),
     ("the image's repair before the header's", "lib/machine_repair.c",
-     ("payloads_repair(&checkup.payloads, error) && header_mend(&checkup, &mended, error);",
-      "header_mend(&checkup, &mended, error) && payloads_repair(&checkup.payloads, error);")),
+     ("			      payloads_repair(&checkup->payloads, error) &&\n"
+      "			      header_mend(checkup, &mended, error);",
+      "			      header_mend(checkup, &mended, error) &&\n"
+      "			      payloads_repair(&checkup->payloads, error);")),
     ("manifest and signature before the header", "lib/slotstore.c",
      ("	return range_write(disk, head.manifest_offset,",
       "	return range_write(disk, 0, bytes, sizeof bytes, error) &&\n"
