@@ -137,14 +137,13 @@ const char *work_start(struct work *work, enum work_kind kind, GError **error)
 }
 
 /* What the slots could not take in is on record all the same. */
-static gboolean health_refuse(const struct work_health *health, const struct healthsetup *setup,
-			      const struct health_result *result, GVariant **ret_result,
-			      const GError *why)
+static void health_refuse(const struct work_health *health, const struct healthsetup *setup,
+			  const struct health_result *result, GVariant **ret_result,
+			  const GError *why)
 {
 	healthverdict_record(server_config(health->server), &setup->release, result, "none",
 			     why->message);
 	*ret_result = result_health(result, "none", why->message);
-	return FALSE;
 }
 
 static gboolean health_act(const struct work_health *health, const struct healthsetup *setup,

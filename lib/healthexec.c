@@ -71,13 +71,3 @@ void healthexec_call(const struct healthexec_program *program, GCancellable *can
 		runoutput_first(output, result.first);
 	*ret_result = result;
 }
-
-void healthexec_run(const char *path, char *const environment[], unsigned timeout_s,
-		    GCancellable *cancellable, struct healthexec_result *ret_result)
-{
-	const struct healthexec_program program = { .path = path,
-						    .environment = environment,
-						    .timeout_s = timeout_s };
-
-	healthexec_call(&program, cancellable, ret_result);
-}

@@ -62,6 +62,3 @@ struct healthexec_result {
  * program could not be executed. */
 void healthexec_call(const struct healthexec_program *program, GCancellable *cancellable,
 		     struct healthexec_result *ret_result);
-/* The same without systemd and without limits. */
-void healthexec_run(const char *path, char *const environment[], unsigned timeout_s,
-		    GCancellable *cancellable, struct healthexec_result *ret_result);
