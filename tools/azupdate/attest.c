@@ -62,7 +62,6 @@ static int attest_run(struct cli *cli, int argc, char **argv, GError **error)
 	manager = client_manager_unread(cli, error);
 	if (manager == NULL)
 		return AZUPDATE_EXIT_FAILED;
-	client_be_patient(cli, manager);
 	if (!bus_manager_call_attest_sync(manager, nonce, &text, NULL, &cause)) {
 		client_fail(error, cause);
 		return AZUPDATE_EXIT_FAILED;

@@ -8,9 +8,8 @@
 
 enum {
 	DIALOG_TIME_MS = 330000, /* a little longer than azupdated waits for polkit */
-	TPM_TIME_MS = 120000,
-	READ_TIME_MS =
-		120000, /* the daemon starts, at a boot beside much else, and asks a slow TPM */
+	/* The daemon starts, at a boot beside much else, and asks a slow TPM. */
+	READ_TIME_MS = 120000,
 };
 
 struct translation {
@@ -85,12 +84,6 @@ static gpointer proxy_ready(const struct cli *cli, gpointer proxy)
 	if (cli->asks)
 		g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(proxy), DIALOG_TIME_MS);
 	return proxy;
-}
-
-void client_be_patient(const struct cli *cli, BusManager *manager)
-{
-	if (!cli->asks) /* else it is patient already */
-		g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(manager), TPM_TIME_MS);
 }
 
 static BusManager *manager_find(struct cli *cli, gboolean must_read, GError **error)

@@ -13,9 +13,6 @@ BusUpdates *client_updates(struct cli *cli, GError **error);
 BusSlot *client_slot(struct cli *cli, const char *name, GError **error);
 BusJob *client_job(struct cli *cli, const char *path, GError **error);
 
-/* For calls that ask the TPM: an RSA key takes some half a minute. */
-void client_be_patient(const struct cli *cli, BusManager *manager);
-
 /* Turns an error of the bus into a failure of ours. Always FALSE. */
 gboolean client_fail(GError **error, GError *cause);
 

@@ -228,7 +228,6 @@ static int tpm_run(struct cli *cli, int argc, char **argv, GError **error)
 	manager = client_manager_unread(cli, error);
 	if (manager == NULL)
 		return AZUPDATE_EXIT_FAILED;
-	client_be_patient(cli, manager);
 	if (strcmp(argv[1], "enroll") == 0 && !enroll(cli, manager, &options, error))
 		return AZUPDATE_EXIT_FAILED;
 	return status_show(cli, manager, error);
