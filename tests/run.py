@@ -9,6 +9,16 @@ import sys
 FIGURES = ("# power cuts, in all: ", "# mutation score: ", "# model: ", "# fault loops: ") # what a test has counted, to be read here
 
 
+LINES = 40 # of what a failed test said
+
+
+def why(result):
+    """What a failed test printed that is not a test that passed; meson keeps it to itself."""
+    said = [line for line in (result.get("stdout", "") + result.get("stderr", "")).splitlines()
+            if not line.startswith("ok ")]
+    return "\n".join(said[-LINES:])
+
+
 def main():
     build, names = sys.argv[1], sys.argv[2:]
     subprocess.run(["meson", "compile", "-C", build], check=True, stdout=subprocess.DEVNULL)
@@ -34,6 +44,8 @@ def main():
         if result["result"] == "SKIP":
             print(f"skipped: {result['name']}")
             continue
+        if not ok:
+            print(f"failed: {result['name']}\n{why(result)}")
         passed += ok
         failed += not ok
     if seen != len(chosen): # the test runner itself broke down
