@@ -5,6 +5,7 @@ tests/fuzz/corpus. docs/FUZZING.md tells the rest."""
 import os
 import pathlib
 import re
+import resource
 import shutil
 import struct
 import subprocess
@@ -72,8 +73,15 @@ def figure(pattern, text):
     return int(found[-1]) if found else 0
 
 
+def spent_s():
+    """Processor time of all that was run so far: on a busy machine less than what the clock says."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def fuzz(name, seconds, shown):
     """Runs one target; what it did, as a row of the table."""
+    begin_s = spent_s()
     corpus, findings = folders(name)
     log = CACHE / name / "log"
     before = set(findings.iterdir())
@@ -83,19 +91,20 @@ def fuzz(name, seconds, shown):
                               stdout=None if shown else stream, stderr=None if shown else stream, cwd=CACHE / name)
     text = "" if shown else log.read_text(encoding="utf-8", errors="replace")
     found = sorted(set(findings.iterdir()) - before)
-    return {"name": name, "runs": figure(r"^stat::number_of_executed_units: +(\d+)", text),
+    return {"name": name, "spent_s": spent_s() - begin_s, "runs": figure(r"^stat::number_of_executed_units: +(\d+)", text),
             "edges": figure(r"cov: (\d+)", text), "findings": found, "failed": done.returncode != 0}
 
 
 def fuzz_all(names, seconds):
-    failed = False
-    print(f"{'target':<14}{'executions':>12}{'edges':>8}  findings", flush=True)
+    failed, begin_s = False, spent_s()
+    print(f"{'target':<14}{'seconds':>8}{'executions':>12}{'edges':>8}  findings", flush=True)
     for name in names:
         row = fuzz(name, seconds, shown=False)
         told = ", ".join(str(path) for path in row["findings"]) or \
             (f"ended badly: {CACHE / name / 'log'}" if row["failed"] else "none")
-        print(f"{name:<14}{row['runs']:>12}{row['edges']:>8}  {told}", flush=True)
+        print(f"{name:<14}{row['spent_s']:>8.0f}{row['runs']:>12}{row['edges']:>8}  {told}", flush=True)
         failed = failed or row["failed"]
+    print(f"{len(names)} targets, {spent_s() - begin_s:.0f} s of processor time")
     return failed
 
 
