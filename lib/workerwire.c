@@ -80,8 +80,8 @@ enum workerwire_result workerwire_receive(int socket, int time_ms,
 	if (poll(&waiting, 1, time_ms) <= 0)
 		return WORKERWIRE_NOTHING;
 	got = recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	/* The other end closed and left something of ours unread. That is told once, and before what it
-	 * said last, which is still there. */
+	/* The other end closed and left something of ours unread. That is told once, and before
+	 * what it said last, which is still there. */
 	if (got < 0 && errno == ECONNRESET)
 		got = recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (got < 0 && (errno == EINTR || errno == EAGAIN))
