@@ -34,6 +34,8 @@ MODES = {               # of the network worker, of a decoder
     "early": (LIED, LIED),
     "unconfined": ({"WORKER_CONFINE"}, {"WORKER_CONFINE"}),
 }
+# Else nothing that is freed comes back.
+os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
 GROWTH_KB = 16 << 10    # of the daemon over all of the second round
 
 
@@ -47,13 +49,6 @@ class Hostile(Machine):
         shutil.copy(rig.program("AZUPDATED"), self.at / "azupdated")
         shutil.copy(rig.program("HOSTILE_WORKER"), self.at / "azfetch")
         self.program = str(self.at / "azupdated")
-
-    def start(self):
-        os.environ["ASAN_OPTIONS"] = "quarantine_size_mb=1"     # else nothing that is freed comes back
-        try:
-            return super().start()
-        finally:
-            del os.environ["ASAN_OPTIONS"]
 
     def mode(self, name):
         (self.at / "mode").write_text(name)
