@@ -12,10 +12,7 @@
 enum {
 	SECTOR_LARGE = 4096,
 	SECTOR_SMALL = 512,
-	/* A recovery key has 256 bits of its own; this only has to run where memory is small. */
-	RECOVERY_MEMORY_KIB = 65536,
-	RECOVERY_TIME = 4,
-	TPM_ITERATIONS = 1000, /* systemd's, of a passphrase that has 256 bits, too */
+	ITERATIONS = 1000, /* the fewest that are allowed */
 };
 
 /* In the header's subsystem, until a new volume has all its keys. */
@@ -106,24 +103,15 @@ struct luks *luks_open(const char *path, GError **error)
 	return g_steal_pointer(&luks);
 }
 
-static struct crypt_pbkdf_type recovery_derivation(void)
-{
-	return (struct crypt_pbkdf_type){
-		.type = CRYPT_KDF_ARGON2ID,
-		.hash = "sha256",
-		.iterations = RECOVERY_TIME,
-		.max_memory_kb = RECOVERY_MEMORY_KIB,
-		.parallel_threads = 1,
-		.flags = CRYPT_PBKDF_NO_BENCHMARK,
-	};
-}
-
-static struct crypt_pbkdf_type tpm_derivation(void)
+/* Of recovery keys and of the passphrases that the TPM keeps. Both have 256 random bits: to guess
+ * one is out of reach whatever a guess costs, so a costly derivation would only take time and
+ * memory from a machine that boots. systemd's are as cheap. */
+static struct crypt_pbkdf_type derivation_new(void)
 {
 	return (struct crypt_pbkdf_type){
 		.type = CRYPT_KDF_PBKDF2,
 		.hash = "sha512",
-		.iterations = TPM_ITERATIONS,
+		.iterations = ITERATIONS,
 		.flags = CRYPT_PBKDF_NO_BENCHMARK,
 	};
 }
@@ -131,7 +119,7 @@ static struct crypt_pbkdf_type tpm_derivation(void)
 struct luks *luks_create(const char *path, GError **error)
 {
 	static const uint32_t SECTORS[] = { SECTOR_LARGE, SECTOR_SMALL };
-	const struct crypt_pbkdf_type derivation = recovery_derivation();
+	const struct crypt_pbkdf_type derivation = derivation_new();
 	g_autoptr(Luks) luks = luks_new(path, error);
 	int status = -EINVAL;
 
@@ -198,11 +186,12 @@ struct secret *luks_unlock(struct luks *luks, const struct secret *passphrase, u
 }
 
 /* The keyslot, or a negative errno. It was opened again. */
-static int keyslot_add(struct luks *luks, const struct crypt_pbkdf_type *derivation,
-		       const struct secret *volume_key, const struct secret *passphrase)
+static int keyslot_add(struct luks *luks, const struct secret *volume_key,
+		       const struct secret *passphrase)
 {
 	g_autoptr(Secret) back = NULL;
-	int keyslot = crypt_set_pbkdf_type(luks->device, derivation);
+	const struct crypt_pbkdf_type derivation = derivation_new();
+	int keyslot = crypt_set_pbkdf_type(luks->device, &derivation);
 
 	if (keyslot >= 0)
 		keyslot = crypt_keyslot_add_by_volume_key(
@@ -251,8 +240,7 @@ gboolean luks_has_recovery(struct luks *luks)
 gboolean luks_recovery_add(struct luks *luks, const struct secret *volume_key,
 			   const struct secret *recovery_key, GError **error)
 {
-	const struct crypt_pbkdf_type derivation = recovery_derivation();
-	const int keyslot = keyslot_add(luks, &derivation, volume_key, recovery_key);
+	const int keyslot = keyslot_add(luks, volume_key, recovery_key);
 	g_autofree char *json = g_strdup_printf("{\"type\":\"%s\",\"keyslots\":[\"%d\"]}",
 						TYPE_RECOVERY, keyslot);
 
@@ -286,8 +274,7 @@ gboolean luks_tpm_add(struct luks *luks, const struct secret *volume_key,
 		      const struct secret *passphrase, struct tpmtoken *token, unsigned *ret_number,
 		      GError **error)
 {
-	const struct crypt_pbkdf_type derivation = tpm_derivation();
-	const int keyslot = keyslot_add(luks, &derivation, volume_key, passphrase);
+	const int keyslot = keyslot_add(luks, volume_key, passphrase);
 	g_autofree char *json = NULL;
 	int number;
 
