@@ -21,6 +21,7 @@ static const char CONFIG_PATH[] = "/etc/azupdate/azupdate.conf";
 struct arguments {
 	char *bus;
 	char *config;
+	char *workers;
 	int idle_s;
 	gboolean version;
 };
@@ -40,6 +41,8 @@ static gboolean arguments_parse(int *argc, char ***argv, struct arguments *argum
 		  "configuration, default /etc/azupdate/azupdate.conf", "FILE" },
 		{ "idle", 0, 0, G_OPTION_ARG_INT, &arguments->idle_s,
 		  "leave after so long without calls and jobs, default 60; 0: stay", "SECONDS" },
+		{ "workers", 0, 0, G_OPTION_ARG_FILENAME, &arguments->workers,
+		  "where systemd listens for azfetch; without it azupdated starts it", "FOLDER" },
 		{ "version", 0, 0, G_OPTION_ARG_NONE, &arguments->version, "show the version",
 		  NULL },
 		{ .long_name = NULL },
@@ -61,6 +64,7 @@ static void arguments_done(struct arguments *arguments)
 {
 	g_free(arguments->bus);
 	g_free(arguments->config);
+	g_free(arguments->workers);
 }
 
 static void daemon_leave(gpointer user_data)
@@ -116,6 +120,7 @@ static gboolean daemon_run(const struct arguments *arguments, GError **error)
 				   error);
 	if (daemon.server == NULL)
 		return FALSE;
+	server_workers_set(daemon.server, arguments->workers);
 	if (!idle_name_take(bus, AZUPDATE_BUS_NAME, error)) {
 		server_free(daemon.server);
 		return FALSE;

@@ -24,7 +24,7 @@ struct server {
 	GDBusConnection *bus;
 	char *config_path;
 	struct config *config;
-	struct workers workers; /* its program is owned */
+	struct workers workers; /* what it names is owned */
 	struct machine *machine;
 	BusManager *manager;
 	BusUpdates *updates;
@@ -398,7 +398,8 @@ struct server *server_new(GDBusConnection *bus, const char *config_path, GError 
 		.end = { .look = job_look, .ended = job_ended, .user_data = server },
 	};
 	looks_init(server);
-	server->workers = (struct workers){ worker_program_beside(), WORKER_SILENCE_S };
+	server->workers = (struct workers){ .program = worker_program_beside(),
+					    .silence_s = WORKER_SILENCE_S };
 	server->jobs = g_ptr_array_new_with_free_func((GDestroyNotify)job_free);
 	server->manager = bus_manager_skeleton_new();
 	server->updates = bus_updates_skeleton_new();
@@ -411,6 +412,12 @@ struct server *server_new(GDBusConnection *bus, const char *config_path, GError 
 		return server;
 	server_free(server);
 	return NULL;
+}
+
+void server_workers_set(struct server *server, const char *sockets)
+{
+	g_assert(server->workers.sockets == NULL);
+	server->workers.sockets = g_strdup(sockets);
 }
 
 static void skeleton_free(gpointer object)
@@ -442,6 +449,7 @@ void server_free(struct server *server)
 	config_free(server->config);
 	g_object_unref(server->bus);
 	g_free(server->workers.program);
+	g_free(server->workers.sockets);
 	g_free(server->config_path);
 	g_free(server);
 }

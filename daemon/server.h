@@ -15,6 +15,9 @@ struct server;
 
 /* Borrows `bus`; puts the manager and the slots on it. */
 struct server *server_new(GDBusConnection *bus, const char *config_path, GError **error);
+/* Before anything is asked of it: the folder of systemd's sockets for workers; NULL: none, and
+ * azfetch is begun by this process. */
+void server_workers_set(struct server *server, const char *sockets);
 /* Only while no job runs. */
 void server_free(struct server *server);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backoff.h"
+#include "callform.h"
 #include "failure.h"
 #include "httpcall.h"
 #include "json.h"
@@ -53,16 +54,12 @@ char *fleetlock_encode(const char *id, const char *group)
 	return copy;
 }
 
-/* Kinds become labels of metrics, so they are words. */
-static void kind_take(const char *text, char ret_kind[static FLEETLOCK_KIND_MAX + 1])
+gboolean fleetlock_kind_is_valid(const char *kind)
 {
-	const size_t size = strlen(text);
-
-	for (const char *at = text; *at != '\0'; at++)
+	for (const char *at = kind; *at != '\0'; at++)
 		if (!g_ascii_isalnum(*at) && *at != '_' && *at != '-' && *at != '.')
-			return;
-	if (size <= FLEETLOCK_KIND_MAX)
-		memcpy(ret_kind, text, size + 1);
+			return FALSE;
+	return strlen(kind) <= FLEETLOCK_KIND_MAX;
 }
 
 static gboolean is_markup(const char *body, size_t size_bytes)
@@ -85,6 +82,14 @@ static enum fleetlock_outcome outcome_of(unsigned status)
 	return FLEETLOCK_REFUSED;
 }
 
+/* A page of HTML turns a lock into none. */
+gboolean fleetlock_outcome_is_possible(unsigned status, enum fleetlock_outcome outcome)
+{
+	const enum fleetlock_outcome said = outcome_of(status);
+
+	return outcome == said || (said == FLEETLOCK_GRANTED && outcome == FLEETLOCK_LATER);
+}
+
 struct fleetlock_answer fleetlock_decode(unsigned status, const char *body, size_t size_bytes)
 {
 	struct fleetlock_answer answer = { .outcome = outcome_of(status) };
@@ -104,8 +109,8 @@ struct fleetlock_answer fleetlock_decode(unsigned status, const char *body, size
 	object = json_object_parse(body, size_bytes, &why);
 	kind = json_string_value(json_object_get(object, "kind"));
 	value = json_string_value(json_object_get(object, "value"));
-	if (kind != NULL)
-		kind_take(kind, answer.kind);
+	if (kind != NULL && fleetlock_kind_is_valid(kind))
+		g_strlcpy(answer.kind, kind, sizeof answer.kind);
 	if (value != NULL)
 		plaintext_copy(value, answer.value, FLEETLOCK_VALUE_MAX);
 	return answer;
@@ -247,14 +252,15 @@ static gboolean step_call(const struct fleetlock_client *client, enum fleetlock_
 				       .body = body,
 				       .body_bytes = strlen(body),
 				       .answer_max = FLEETLOCK_ANSWER_MAX,
-				       .time_s = FLEETLOCK_TIME_S };
+				       .time_s = FLEETLOCK_TIME_S,
+				       .form = { .kind = HTTPCALL_FLEETLOCK } };
 	struct httpcall_answer got = { 0 };
 	struct fleetlock_answer answer;
 
 	*ret_wait_ms = 0;
 	if (!httpcall_run(&call, client->network, cancellable, &got, error))
 		return FALSE;
-	answer = fleetlock_decode(got.status, got.body, got.body_bytes);
+	callform_fleetlock_take(&got, &answer);
 	*ret_wait_ms = (uint64_t)got.retry_after_s * 1000;
 	if (answer.outcome != FLEETLOCK_GRANTED)
 		answer_refuse(url, &got, &answer, error);

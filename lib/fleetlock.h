@@ -68,11 +68,16 @@ struct fleetlock_situation {
 
 /* 1 to FLEETLOCK_GROUP_MAX characters out of A-Z a-z 0-9 . - */
 gboolean fleetlock_group_is_valid(const char *group);
+/* Up to FLEETLOCK_KIND_MAX characters out of A-Z a-z 0-9 _ - .
+ * Kinds become labels of metrics. */
+gboolean fleetlock_kind_is_valid(const char *kind);
 /* The body of either call; free with g_free(). */
 char *fleetlock_encode(const char *id, const char *group);
 /* Whatever the body holds: what counts is the status. But a page of HTML is no lock, since it is
  * some other server that says 200. */
 struct fleetlock_answer fleetlock_decode(unsigned status, const char *body, size_t size_bytes);
+/* Whether fleetlock_decode() can come to that, whatever the body holds. */
+gboolean fleetlock_outcome_is_possible(unsigned status, enum fleetlock_outcome outcome);
 gboolean fleetlock_release_is_due(const struct fleetlock_situation *situation);
 
 /* --- with the server; block, thread-safe but for two of the same state folder --- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "httpcall.h"
 
+#include "callform.h"
 #include "failure.h"
 #include "httpanswer.h"
 #include "httpcall_worker.h"
@@ -171,7 +172,7 @@ gboolean httpcall_run(const struct httpcall *asked, const struct source_options 
 	httpanswer_clear(&call.answer);
 	g_clear_pointer(&call.body, g_byte_array_unref);
 	g_free(call.text);
-	return call.why == FAULT_OK;
+	return call.why == FAULT_OK && callform_apply(&asked->form, ret_answer, error);
 }
 
 void httpcall_answer_clear(struct httpcall_answer *answer)

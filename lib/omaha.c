@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "callform.h"
 #include "failure.h"
 #include "httpcall.h"
 #include "omahastate.h"
@@ -40,17 +41,24 @@ static struct omahaxml_event event_encode(const struct omahastate_event *event)
 	};
 }
 
-static gboolean text_post(const struct omaha_client *client, const char *text,
+/* The answer is read as what it says about an update if `checked`. */
+struct post {
+	const char *text;
+	gboolean checked;
+};
+
+static gboolean text_post(const struct omaha_client *client, const struct post *post,
 			  GCancellable *cancellable, struct httpcall_answer *ret_answer,
 			  GError **error)
 {
 	static const char *const HEADERS[] = { "Content-Type: text/xml", NULL };
 	const struct httpcall call = { .url = client->url,
 				       .headers = HEADERS,
-				       .body = text,
-				       .body_bytes = strlen(text),
+				       .body = post->text,
+				       .body_bytes = strlen(post->text),
 				       .answer_max = OMAHA_ANSWER_MAX,
-				       .time_s = OMAHA_TIME_S };
+				       .time_s = OMAHA_TIME_S,
+				       .form = { HTTPCALL_OMAHA, client->app, post->checked } };
 	g_autofree char *name = source_url_for_people(client->url);
 
 	if (!httpcall_run(&call, client->network, cancellable, ret_answer, error))
@@ -76,21 +84,17 @@ static gboolean state_send(const struct omaha_client *client, struct omahastate 
 						  .event_count = state->count };
 	struct httpcall_answer answer;
 	g_autofree char *text = NULL;
-	gboolean done;
+	struct post post = { .checked = check != NULL };
 
 	for (unsigned i = 0; i < state->count; i++)
 		events[i] = event_encode(&state->pending[i]);
-	text = omahaxml_encode(&request, error);
-	if (text == NULL || !text_post(client, text, cancellable, &answer, error))
+	post.text = text = omahaxml_encode(&request, error);
+	if (text == NULL || !text_post(client, &post, cancellable, &answer, error))
 		return FALSE;
-	done = omahaxml_decode(answer.body, answer.body_bytes, client->app, check != NULL,
-			       ret_advice, error);
+	callform_omaha_take(&answer, ret_advice);
 	httpcall_answer_clear(&answer);
-	if (done)
-		state->count = 0;
-	else
-		g_prefix_error(error, "the answer of the Omaha server: ");
-	return done;
+	state->count = 0;
+	return TRUE;
 }
 
 /* What is to be told is on the disk before it is told, and until it has been. */

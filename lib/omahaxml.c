@@ -11,7 +11,7 @@
 #include "transfer.h"
 #include "version.h"
 
-enum { STATUS_MAX = 64, MESSAGE_MAX = 200 };
+enum { MESSAGE_MAX = 200 };
 
 /* --- the request --- */
 
@@ -457,7 +457,7 @@ static gboolean reading_judge(const struct reading *reading, gboolean checked,
 		if (status == NULL)
 			return failure_set(error, FAULT_OMAHA_ANSWER, "it has no <updatecheck>");
 	}
-	if (strlen(status) > STATUS_MAX)
+	if (strlen(status) > OMAHAXML_STATUS_MAX)
 		return failure_set(error, FAULT_OMAHA_ANSWER, "its status is too long");
 	advice->status = g_strdup(status);
 	if (g_str_has_prefix(status, "error-")) {

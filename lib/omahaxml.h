@@ -13,6 +13,7 @@ enum {
 	OMAHAXML_DEPTH_MAX = 12,      /* elements within each other */
 	OMAHAXML_ELEMENTS_MAX = 4096, /* in one answer */
 	OMAHAXML_VALUE_MAX = 2048,    /* bytes of an attribute that is read, and of the URL */
+	OMAHAXML_STATUS_MAX = 64,     /* characters of a status */
 };
 
 /* An event as it is sent. */

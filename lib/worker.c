@@ -3,19 +3,15 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "failure.h"
+#include "workerlink.h"
 
 enum {
-	WAIT_MS = 100,       /* a cancel is noticed within this */
-	EVENTS_FIRST = 64,   /* in one call ... */
-	EVENTS_PER_S = 16,   /* ... and for each second of it; more is a flood */
-	END_WAIT_US = 10000, /* between looks at a worker that is ending */
-	END_LOOKS = 100,
+	WAIT_MS = 100,     /* a cancel is noticed within this */
+	EVENTS_FIRST = 64, /* in one call ... */
+	EVENTS_PER_S = 16, /* ... and for each second of it; more is a flood */
 };
 
 struct worker {
@@ -23,8 +19,7 @@ struct worker {
 	const char *name; /* its kind, for messages */
 	GCancellable *cancellable;
 	fault cancelled;
-	int socket;
-	GPid pid; /* 0: gone, and reaped */
+	struct workerlink link;
 	gboolean is_ready;
 };
 
@@ -38,108 +33,47 @@ char *worker_program_beside(void)
 	return g_build_filename(folder, "azfetch", NULL);
 }
 
-/* What a worker needs to know of the machine: which proxies there are. */
-static char **environment_new(void)
-{
-	static const char *const KEPT[] = {
-		"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
-		"ALL_PROXY",  "no_proxy",    "NO_PROXY",
-	};
-	char **environment = g_new0(char *, 1);
-
-	for (unsigned i = 0; i < G_N_ELEMENTS(KEPT); i++)
-		if (g_getenv(KEPT[i]) != NULL)
-			environment = g_environ_setenv(environment, KEPT[i], g_getenv(KEPT[i]),
-						       TRUE);
-	return environment;
-}
-
-/* Its standard output is nobody's: a worker must not fill the log. */
-static gboolean process_start(struct worker *worker, enum worker_kind kind, int theirs,
-			      GError **error)
-{
-	const char *const arguments[] = { worker->workers->program, KIND_NAMES[kind], NULL };
-	const int target = WORKERWIRE_FD;
-	g_auto(GStrv) environment = environment_new();
-	g_autoptr(GError) why = NULL;
-
-	if (g_spawn_async_with_pipes_and_fds("/", arguments, (const char *const *)environment,
-					     G_SPAWN_DO_NOT_REAP_CHILD |
-						     G_SPAWN_STDOUT_TO_DEV_NULL |
-						     G_SPAWN_STDERR_TO_DEV_NULL,
-					     NULL, NULL, -1, -1, -1, &theirs, &target, 1,
-					     &worker->pid, NULL, NULL, NULL, &why))
-		return TRUE;
-	return failure_set(error, FAULT_WORKER_START, "cannot start the worker: %s", why->message);
-}
-
 struct worker *worker_new(const struct workers *workers, enum worker_kind kind,
 			  GCancellable *cancellable, fault cancelled, GError **error)
 {
 	g_autoptr(Worker) worker = g_new0(struct worker, 1);
-	int ends[2];
-	gboolean started;
+	gboolean begun;
 
 	worker->workers = workers;
 	worker->name = KIND_NAMES[kind];
 	worker->cancelled = cancelled;
-	worker->socket = -1;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
-		failure_set(error, FAULT_WORKER_START, "cannot make a worker's socket: %s",
-			    g_strerror(errno));
-		return NULL;
-	}
-	worker->socket = ends[0];
+	worker->link = WORKERLINK_NONE;
 	worker->cancellable = cancellable != NULL ? g_object_ref(cancellable) : NULL;
-	started = process_start(worker, kind, ends[1], error);
-	(void)close(ends[1]); /* the worker has its own */
-	return started ? g_steal_pointer(&worker) : NULL;
-}
-
-/* A worker ends when its socket does, but none is waited for. Returns its status. */
-static int worker_end(struct worker *worker, gboolean kill_now)
-{
-	int status = 0;
-
-	if (worker->socket >= 0)
-		(void)close(worker->socket);
-	worker->socket = -1;
-	if (worker->pid == 0)
-		return 0;
-	for (unsigned i = 0; !kill_now && i < END_LOOKS; i++) {
-		if (waitpid(worker->pid, &status, WNOHANG) == worker->pid) {
-			worker->pid = 0;
-			return status;
-		}
-		g_usleep(END_WAIT_US);
-	}
-	/* It is our child, and not reaped yet. Where we may not kill, it has lost its socket. */
-	while (kill(worker->pid, SIGKILL) == 0 && waitpid(worker->pid, &status, 0) < 0 &&
-	       errno == EINTR)
-		;
-	worker->pid = 0;
-	return status;
+	begun = workers->sockets != NULL
+			? workerlink_connect(&worker->link, workers->sockets, worker->name, error)
+			: workerlink_spawn(&worker->link, workers->program, worker->name, error);
+	return begun ? g_steal_pointer(&worker) : NULL;
 }
 
 void worker_free(struct worker *worker)
 {
 	if (worker == NULL)
 		return;
-	(void)worker_end(worker, TRUE); /* how it ends is of no interest any more */
+	(void)workerlink_end(&worker->link, TRUE); /* how it ends is of no interest any more */
 	g_clear_object(&worker->cancellable);
 	g_free(worker);
 }
 
 gboolean worker_lied(struct worker *worker, const char *what, GError **error)
 {
-	(void)worker_end(worker, TRUE); /* as above */
+	(void)workerlink_end(&worker->link, TRUE); /* as above */
 	return failure_set(error, FAULT_WORKER_ANSWER, "the %s worker %s", worker->name, what);
 }
 
 static gboolean worker_died(struct worker *worker, GError **error)
 {
-	const int status = worker_end(worker, FALSE);
+	const int status = workerlink_end(&worker->link, FALSE);
 
+	if (status == WORKERLINK_END_UNKNOWN)
+		return failure_set(
+			error, FAULT_WORKER_DIED,
+			"the %s worker has ended: see the journal of azfetch-%s@*.service",
+			worker->name, worker->name);
 	if (WIFSIGNALED(status))
 		return failure_set(error, FAULT_WORKER_DIED,
 				   "the %s worker was ended by signal %d%s", worker->name,
@@ -153,7 +87,7 @@ gboolean worker_reply(struct worker *worker, enum workerwire_kind kind)
 {
 	const struct workerwire_message message = { .kind = kind };
 
-	return worker->socket >= 0 && workerwire_send(worker->socket, &message, NULL);
+	return worker->link.socket >= 0 && workerwire_send(worker->link.socket, &message, NULL);
 }
 
 gboolean worker_is_to_blame(const GError *error)
@@ -181,7 +115,7 @@ static gboolean silence_check(const struct calling *calling, GError **error)
 
 	if (silent_us < (gint64)patience_s * G_USEC_PER_SEC)
 		return TRUE;
-	(void)worker_end(calling->worker, TRUE); /* it hangs */
+	(void)workerlink_end(&calling->worker->link, TRUE); /* it hangs */
 	return failure_set(error, FAULT_WORKER_SILENT, "the %s worker says nothing for %u s",
 			   worker->name, patience_s);
 }
@@ -207,8 +141,8 @@ static gboolean ready_take(struct calling *calling, const struct workerwire_mess
 	if (calling->worker->is_ready)
 		return worker_lied(calling->worker, "is ready twice", error);
 	calling->worker->is_ready = TRUE;
-	g_debug("%s worker %d: bound by %#" G_GINT64_MODIFIER "x %s", calling->worker->name,
-		(int)calling->worker->pid, (guint64)message->numbers[0], message->text);
+	g_debug("%s worker: bound by %#" G_GINT64_MODIFIER "x", calling->worker->name,
+		(guint64)message->numbers[0]);
 	return TRUE;
 }
 
@@ -249,10 +183,11 @@ static gboolean calling_step(struct calling *calling, GError **error)
 	struct workerwire_message message;
 
 	if (g_cancellable_is_cancelled(worker->cancellable)) {
-		(void)worker_end(worker, TRUE); /* in the middle of a call it is of no use */
+		(void)workerlink_end(&worker->link,
+				     TRUE); /* in the middle of a call it is of no use */
 		return failure_set(error, worker->cancelled, "the job was cancelled");
 	}
-	switch (workerwire_receive(worker->socket, WAIT_MS, &message, NULL)) {
+	switch (workerlink_receive(&worker->link, WAIT_MS, &message)) {
 	case WORKERWIRE_GOT:
 		return message_take(calling, &message, error);
 	case WORKERWIRE_NOTHING:
@@ -281,10 +216,10 @@ gboolean worker_call(struct worker *worker, struct worker_call *call, GError **e
 	struct calling calling = { .worker = worker, .call = call };
 
 	calling.begin_us = calling.heard_us = g_get_monotonic_time();
-	if (worker->socket < 0)
+	if (worker->link.socket < 0)
 		return failure_set(error, FAULT_WORKER_DIED, "the %s worker has ended before",
 				   worker->name);
-	if (!workerwire_send(worker->socket, &call->message, &call->fds))
+	if (!workerwire_send(worker->link.socket, &call->message, &call->fds))
 		return last_words_take(&calling, error);
 	while (!calling.is_done)
 		if (!calling_step(&calling, error))

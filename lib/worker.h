@@ -4,7 +4,7 @@
  * worker that dies, hangs, lies or floods fails the call that was made of it, and nothing else.
  *
  * A worker is used by one thread at a time, and freed by the thread that made it or after that one
- * has ended: the kernel ends a worker with the thread that began it. */
+ * has ended: the kernel ends a worker with the thread that began it, unless systemd did. */
 
 #include <gio/gio.h>
 #include <glib.h>
@@ -17,6 +17,7 @@
 struct workers {
 	char *program;      /* path of azfetch */
 	unsigned silence_s; /* longer without a word is a hang; WORKER_SILENCE_S */
+	char *sockets;      /* where systemd listens for them (workerlink.h); NULL: begun by us */
 };
 
 enum { WORKER_SILENCE_S = 120 };
@@ -32,7 +33,8 @@ char *worker_program_beside(void);
 struct worker;
 typedef struct worker Worker; /* for g_autoptr() only */
 
-/* cancellable may be NULL; `cancelled` is the fault of a call that it ends. FAULT_WORKER_START. */
+/* cancellable may be NULL; `cancelled` is the fault of a call that it ends. FAULT_WORKER_START,
+ * FAULT_WORKER_SOCKET. */
 struct worker *worker_new(const struct workers *workers, enum worker_kind kind,
 			  GCancellable *cancellable, fault cancelled, GError **error);
 void worker_free(struct worker *worker); /* ends it, whatever it does; NULL is fine */

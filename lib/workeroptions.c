@@ -6,19 +6,28 @@
 #include "failure.h"
 
 /* url; numbers as in NUMBERS; proxy; PEM of the authorities, the certificate, the key; of a call:
- * headers, body. */
-static const char TYPE[] = "(satmsmaymaymayasmay)";
+ * headers, body, app; of the environment: names and values. */
+static const char TYPE[] = "(satmsmaymaymayasmaymsa(ss))";
 
-enum { NUMBER_COUNT = 12 };
+/* What libcurl heeds. */
+static const char *const VARIABLES[] = {
+	"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
+	"ALL_PROXY",  "no_proxy",    "NO_PROXY",
+};
+
+enum { NUMBER_COUNT = 14 };
 
 static void numbers_of(const struct workeroptions *options, guint64 ret_numbers[NUMBER_COUNT])
 {
 	const struct source_options *network = &options->network;
 	const guint64 numbers[NUMBER_COUNT] = {
-		network->parallel,       network->rate_bytes_s,   network->retry_time_s,
-		network->greet_time_s,   network->retry_first_ms, network->retry_most_ms,
-		network->connect_time_s, network->slow_bytes_s,   network->slow_time_s,
-		options->file_time_s,    options->call.time_s,    options->call.answer_max,
+		network->parallel,       network->rate_bytes_s,
+		network->retry_time_s,   network->greet_time_s,
+		network->retry_first_ms, network->retry_most_ms,
+		network->connect_time_s, network->slow_bytes_s,
+		network->slow_time_s,    options->file_time_s,
+		options->call.time_s,    options->call.answer_max,
+		options->call.form.kind, options->call.form.checked != FALSE,
 	};
 
 	memcpy(ret_numbers, numbers, sizeof numbers);
@@ -41,6 +50,8 @@ static void numbers_take(struct workeroptions *options, const guint64 numbers[NU
 			*places[i] = (unsigned)numbers[i];
 	network->rate_bytes_s = numbers[1];
 	options->call.answer_max = (size_t)numbers[11];
+	options->call.form.kind = (enum httpcall_form_kind)numbers[12];
+	options->call.form.checked = numbers[13] != 0;
 }
 
 /* A "may" of the file's bytes: nothing if there is none. */
@@ -76,6 +87,20 @@ static void call_add(GVariantBuilder *builder, const struct httpcall *call)
 	g_variant_builder_add_value(
 		builder, g_variant_new_strv(call->headers != NULL ? call->headers : NONE, -1));
 	g_variant_builder_add_value(builder, g_variant_new_maybe(G_VARIANT_TYPE_BYTESTRING, body));
+	g_variant_builder_add(builder, "ms", call->form.app);
+}
+
+/* One whose value is not UTF-8 is no proxy. */
+static void environment_add(GVariantBuilder *builder)
+{
+	g_variant_builder_open(builder, G_VARIANT_TYPE("a(ss)"));
+	for (unsigned i = 0; i < G_N_ELEMENTS(VARIABLES); i++) {
+		const char *value = g_getenv(VARIABLES[i]);
+
+		if (value != NULL && g_utf8_validate(value, -1, NULL))
+			g_variant_builder_add(builder, "(ss)", VARIABLES[i], value);
+	}
+	g_variant_builder_close(builder);
 }
 
 static gboolean options_add(GVariantBuilder *builder, const struct workeroptions *options,
@@ -109,6 +134,7 @@ size_t workeroptions_encode(const struct workeroptions *options, struct sharedme
 	if (!options_add(&builder, options, error))
 		return 0;
 	call_add(&builder, &options->call);
+	environment_add(&builder);
 	value = g_variant_ref_sink(g_variant_builder_end(&builder));
 	size_bytes = g_variant_get_size(value);
 	if (size_bytes > MIN(memory->size_bytes, WORKERWIRE_OPTIONS_MAX)) {
@@ -123,7 +149,7 @@ size_t workeroptions_encode(const struct workeroptions *options, struct sharedme
 struct workeroptions_read {
 	struct workeroptions options;
 	GVariant *value;
-	char *url, *proxy;
+	char *url, *proxy, *app;
 	GBytes *ca, *certificate, *key, *body;
 	const char **headers;
 };
@@ -143,7 +169,7 @@ static gboolean read_fill(struct workeroptions_read *read)
 	const guint64 *values = g_variant_get_fixed_array(numbers, &count, sizeof *values);
 	struct workeroptions *options = &read->options;
 
-	if (count != NUMBER_COUNT)
+	if (count != NUMBER_COUNT || values[12] >= HTTPCALL_FORM_COUNT)
 		return FALSE;
 	numbers_take(options, values);
 	g_variant_get_child(read->value, 0, "s", &read->url);
@@ -153,6 +179,8 @@ static gboolean read_fill(struct workeroptions_read *read)
 	read->key = bytes_take(read->value, 5);
 	g_variant_get_child(read->value, 6, "^a&s", &read->headers);
 	read->body = bytes_take(read->value, 7);
+	g_variant_get_child(read->value, 8, "ms", &read->app);
+	options->call.form.app = read->app;
 	options->url = options->call.url = read->url;
 	options->network.proxy = read->proxy;
 	options->network.ca_pem = read->ca;
@@ -184,6 +212,20 @@ const struct workeroptions *workeroptions_get(const struct workeroptions_read *r
 	return &read->options;
 }
 
+void workeroptions_environment(const struct workeroptions_read *read)
+{
+	g_autoptr(GVariant) pairs = g_variant_get_child_value(read->value, 9);
+
+	for (gsize i = 0; i < g_variant_n_children(pairs); i++) {
+		const char *name = NULL;
+		const char *value = NULL;
+
+		g_variant_get_child(pairs, i, "(&s&s)", &name, &value);
+		if (name[0] != '\0' && strchr(name, '=') == NULL)
+			g_setenv(name, value, TRUE);
+	}
+}
+
 void workeroptions_read_free(struct workeroptions_read *read)
 {
 	if (read == NULL)
@@ -196,5 +238,6 @@ void workeroptions_read_free(struct workeroptions_read *read)
 	g_free(read->headers);
 	g_free(read->url);
 	g_free(read->proxy);
+	g_free(read->app);
 	g_free(read);
 }

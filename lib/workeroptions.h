@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What a network worker is told once: the address, how to deal with the server, and what its files
- * hold, since it cannot read them. As one serialised GVariant, which goes to the worker only. */
+/* What a network worker is told once: the address, how to deal with the server, what its files
+ * hold, since it cannot read them, and which proxies the environment names. As one serialised
+ * GVariant, which goes to the worker only. */
 
 #include <glib.h>
 
@@ -30,5 +31,7 @@ typedef struct workeroptions_read WorkeroptionsRead; /* for g_autoptr() only */
 /* NULL: they are none. */
 struct workeroptions_read *workeroptions_decode(const struct sharedmem *memory, size_t size_bytes);
 const struct workeroptions *workeroptions_get(const struct workeroptions_read *read);
+/* Sets the environment to what came: for a process that has one thread yet. */
+void workeroptions_environment(const struct workeroptions_read *read);
 void workeroptions_read_free(struct workeroptions_read *read); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WorkeroptionsRead, workeroptions_read_free)

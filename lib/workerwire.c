@@ -63,37 +63,67 @@ static void fds_take(struct msghdr *header, struct workerwire_fds *ret_fds)
 	}
 }
 
-enum workerwire_result workerwire_receive(int socket, int time_ms,
-					  struct workerwire_message *ret_message,
-					  struct workerwire_fds *ret_fds)
+/* Without room for descriptors the kernel closes those that come. */
+static enum workerwire_result packet_take(int socket, int time_ms, struct msghdr *header,
+					  struct workerwire_message *ret_message)
 {
 	struct iovec bytes = { ret_message, sizeof *ret_message };
-	union control control;
-	/* Without room for descriptors the kernel closes those that come. */
-	struct msghdr header = { .msg_iov = &bytes,
-				 .msg_iovlen = 1,
-				 .msg_control = ret_fds != NULL ? control.bytes : NULL,
-				 .msg_controllen = ret_fds != NULL ? sizeof control.bytes : 0 };
 	struct pollfd waiting = { .fd = socket, .events = POLLIN };
 	ssize_t got;
 
+	header->msg_iov = &bytes;
+	header->msg_iovlen = 1;
 	if (poll(&waiting, 1, time_ms) <= 0)
 		return WORKERWIRE_NOTHING;
-	got = recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	got = recvmsg(socket, header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	/* The other end closed and left something of ours unread. That is told once, and before
 	 * what it said last, which is still there. */
 	if (got < 0 && errno == ECONNRESET)
-		got = recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		got = recvmsg(socket, header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (got < 0 && (errno == EINTR || errno == EAGAIN))
 		return WORKERWIRE_NOTHING;
 	if (got <= 0)
 		return WORKERWIRE_GONE;
-	if (ret_fds != NULL)
-		fds_take(&header, ret_fds);
 	ret_message->text[WORKERWIRE_TEXT - 1] = '\0';
-	return got == (ssize_t)sizeof *ret_message && (header.msg_flags & MSG_TRUNC) == 0
+	return got == (ssize_t)sizeof *ret_message && (header->msg_flags & MSG_TRUNC) == 0
 		       ? WORKERWIRE_GOT
 		       : WORKERWIRE_FOREIGN;
+}
+
+enum workerwire_result workerwire_receive(int socket, int time_ms,
+					  struct workerwire_message *ret_message,
+					  struct workerwire_fds *ret_fds)
+{
+	union control control;
+	struct msghdr header = { .msg_control = ret_fds != NULL ? control.bytes : NULL,
+				 .msg_controllen = ret_fds != NULL ? sizeof control.bytes : 0 };
+	const enum workerwire_result result = packet_take(socket, time_ms, &header, ret_message);
+
+	if (ret_fds != NULL && (result == WORKERWIRE_GOT || result == WORKERWIRE_FOREIGN))
+		fds_take(&header, ret_fds);
+	return result;
+}
+
+enum workerwire_result workerwire_receive_from(int socket, int time_ms,
+					       struct workerwire_message *ret_message,
+					       pid_t *ret_pid)
+{
+	/* The kernel puts the sender first, and then has no room for descriptors. */
+	union {
+		struct cmsghdr head; /* for its alignment */
+		char bytes[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct msghdr header = { .msg_control = control.bytes,
+				 .msg_controllen = sizeof control.bytes };
+	const enum workerwire_result result = packet_take(socket, time_ms, &header, ret_message);
+	const struct cmsghdr *part = result == WORKERWIRE_GOT ? CMSG_FIRSTHDR(&header) : NULL;
+	struct ucred sender = { .pid = 0 };
+
+	if (part != NULL && part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_CREDENTIALS &&
+	    part->cmsg_len == CMSG_LEN(sizeof sender))
+		memcpy(&sender, CMSG_DATA(part), sizeof sender);
+	*ret_pid = sender.pid;
+	return result;
 }
 
 void workerwire_text_set(struct workerwire_message *message, const char *text)

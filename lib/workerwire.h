@@ -9,6 +9,7 @@
 
 #include <glib.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum {
 	WORKERWIRE_NUMBERS = 8,
@@ -104,6 +105,11 @@ gboolean workerwire_send(int socket, const struct workerwire_message *message,
 enum workerwire_result workerwire_receive(int socket, int time_ms,
 					  struct workerwire_message *ret_message,
 					  struct workerwire_fds *ret_fds);
+/* The same, without descriptors, for a socket with SO_PASSCRED: of which process the message is, as
+ * the kernel knows it; 0: it does not say. */
+enum workerwire_result workerwire_receive_from(int socket, int time_ms,
+					       struct workerwire_message *ret_message,
+					       pid_t *ret_pid);
 /* A text that is too long is cut. */
 void workerwire_text_set(struct workerwire_message *message, const char *text);
 /* The text in UTF-8, without control characters. The caller frees. */

@@ -2,6 +2,7 @@
 /* What the network worker does: HTTP and TLS, and nothing with what comes but pass it on. */
 #include <string.h>
 
+#include "callform.h"
 #include "failure.h"
 #include "httpcall.h"
 #include "session.h"
@@ -70,8 +71,10 @@ static gboolean open_do(const struct request *request, struct workerwire_message
 	if (!session_memory(request, &net.memory, error))
 		return FALSE;
 	net.options = workeroptions_decode(&net.memory, (size_t)request->message->numbers[0]);
-	return net.options == NULL ? session_refuse(error)
-				   : open_kind(request->message->numbers[1], error);
+	if (net.options == NULL)
+		return session_refuse(error);
+	workeroptions_environment(net.options);
+	return open_kind(request->message->numbers[1], error);
 }
 
 static gboolean read_do(const struct request *request, struct workerwire_message *answer,
@@ -149,7 +152,9 @@ static gboolean call_do(const struct request *request, struct workerwire_message
 		return session_refuse(error);
 	call = &workeroptions_get(net.options)->call;
 	if (call->answer_max > net.memory.size_bytes || call->body_bytes > HTTPCALL_BODY_MAX ||
-	    call->time_s < 1 || call->time_s > HTTPCALL_TIME_S_MAX)
+	    call->time_s < 1 || call->time_s > HTTPCALL_TIME_S_MAX ||
+	    callform_size_max(&call->form, call->answer_max) > net.memory.size_bytes ||
+	    (call->form.kind == HTTPCALL_OMAHA && call->form.app == NULL))
 		return session_refuse(error);
 	if (!httpcall_run(call, &net.network, NULL, &got, error))
 		return FALSE;

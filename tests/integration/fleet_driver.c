@@ -319,7 +319,7 @@ static void options_take(struct driver *driver, char **words)
 
 int main(int argc, char **argv)
 {
-	const struct workers workers = { getenv("WORKER"), SILENCE_S };
+	const struct workers workers = { getenv("WORKER"), SILENCE_S, getenv("WORKER_SOCKETS") };
 	struct driver driver = {
 		.options = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
 		.network = source_options_default(),
@@ -328,7 +328,8 @@ int main(int argc, char **argv)
 	};
 	GThread *thread = NULL;
 
-	driver.network.workers = workers.program != NULL ? &workers : NULL;
+	driver.network.workers = workers.program != NULL || workers.sockets != NULL ? &workers
+										    : NULL;
 	if (argc < 2)
 		g_error("give a command");
 	options_take(&driver, argv + 2);

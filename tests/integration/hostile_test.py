@@ -134,4 +134,16 @@ def test_worker_that_is_not_there():
         expect_equal(machine.slots(), {"a": ("1.0", "good"), "b": (None, "empty")})
 
 
-rig.main(globals())
+def test_advice_that_cannot_be():
+    """What a worker makes of a server's answer is checked field by field."""
+    with Hostile() as machine:
+        machine.mode("advice")
+        done = subprocess.run([rig.program("FLEET_DRIVER"), "check", "url=http://127.0.0.1:1/",
+                               f"state={machine.folder}/omaha"], check=True, capture_output=True, text=True,
+                              env={**os.environ, "WORKER": str(machine.at / "azfetch")})
+        expect_equal(json.loads(done.stdout)["fault"], "WORKER_ANSWER")
+        expect("has read what cannot be" in done.stdout, done.stdout)
+
+
+if __name__ == "__main__":
+    rig.main(globals())

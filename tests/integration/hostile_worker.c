@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "callform.h"
 #include "fault.h"
 #include "workerwire.h"
 
@@ -144,6 +145,15 @@ static void mode_change(void)
 		memset(bytes, (int)round, size);
 }
 
+/* An update of no version from nowhere. */
+static void mode_advice(void)
+{
+	if (asked.kind == WORKERWIRE_OPEN)
+		mode_idle();
+	else
+		say(WORKERWIRE_DONE, 200, 0, sizeof(struct callform_omaha));
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -163,6 +173,7 @@ static const struct {
 	{ "descriptors", mode_descriptors },
 	{ "memory", mode_memory },
 	{ "change", mode_change },
+	{ "advice", mode_advice },
 };
 
 /* Before anything is asked it can only die, or not be confined. */

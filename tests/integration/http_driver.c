@@ -3,7 +3,7 @@
  *
  * OPTION is name=value (struct source_options, and the driver's own), RANGE is OFFSET:SIZE. All
  * ranges are announced, unless schedule=0, and read. Prints one JSON object. $WORKER: the path
- * of a worker that does it. */
+ * of a worker that does it; $WORKER_SOCKETS: where systemd listens for one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,7 +157,8 @@ int main(int argc, char **argv)
 	const char *silence = getenv("WORKER_SILENCE");
 	const struct workers workers = { getenv("WORKER"),
 					 silence != NULL ? (unsigned)strtoul(silence, NULL, 10)
-							 : SILENCE_S };
+							 : SILENCE_S,
+					 getenv("WORKER_SOCKETS") };
 	struct driver driver = { .options = source_options_default(),
 				 .schedule = 1,
 				 .chunk_bytes = 65536 };
@@ -170,7 +171,8 @@ int main(int argc, char **argv)
 	driver.cancellable = g_cancellable_new();
 	driver.options.waiting = waiting;
 	driver.options.user_data = &driver;
-	driver.options.workers = workers.program != NULL ? &workers : NULL;
+	driver.options.workers = workers.program != NULL || workers.sockets != NULL ? &workers
+										    : NULL;
 	for (int i = 2; i < argc; i++)
 		argument_take(&driver, argv[i]);
 	if (driver.cancel_ms > 0)

@@ -137,7 +137,7 @@ static gboolean command_run(struct driver *driver, struct repo *repo, const char
 
 int main(int argc, char **argv)
 {
-	const struct workers workers = { getenv("WORKER"), SILENCE_S };
+	const struct workers workers = { getenv("WORKER"), SILENCE_S, getenv("WORKER_SOCKETS") };
 	struct driver driver = { .network = source_options_default() };
 	g_autoptr(GError) error = NULL;
 	g_autoptr(Repo) repo = NULL;
@@ -149,7 +149,8 @@ int main(int argc, char **argv)
 	driver.options.root_file = argv[2];
 	driver.options.state_dir = argv[3];
 	driver.options.network = &driver.network;
-	driver.network.workers = workers.program != NULL ? &workers : NULL;
+	driver.network.workers = workers.program != NULL || workers.sockets != NULL ? &workers
+										    : NULL;
 	for (; i < argc && strchr(argv[i], '=') != NULL; i++) {
 		g_auto(GStrv) pair = g_strsplit(argv[i], "=", 2);
 

@@ -69,7 +69,7 @@ class Rig:
             stderr=subprocess.DEVNULL)
         wait_until((self.folder / "bus").exists, "the bus")
         self.program, self.idle, self.log = daemon, idle, open(self.folder / "log", "w+")
-        self.daemon = None
+        self.daemon, self.options = None, []
 
     def configuration_write(self, text):
         """What the text leaves out must not be that of the machine the test runs on."""
@@ -82,7 +82,7 @@ class Rig:
     def start(self):
         self.daemon = subprocess.Popen(
             [self.program, f"--bus={self.address}", f"--config={self.folder}/azupdate.conf",
-             f"--idle={self.idle}"], stderr=self.log, stdout=self.log)
+             f"--idle={self.idle}", *self.options], stderr=self.log, stdout=self.log)
         wait_until(self.owned, "the daemon's name")
         return self
 

@@ -11,14 +11,16 @@ import tempfile
 
 # unit -> the highest exposure, in tenths. What is not built (yet) is passed over.
 LIMITS = {
-    "azupdated.service": 29,
+    "azupdated.service": 21,
     "azupdate-health.service": 14,
     "azupdate-update.service": 12,
-    "azfetch@.service": 14,
+    "azfetch-decode@.service": 6,
+    "azfetch-net@.service": 13,
     "azupdate-health-http.service": 14,
     "azhealthd.service": 14,
 }
-NEEDED = ("azupdated.service", "azupdate-health.service", "azupdate-update.service")
+NEEDED = ("azupdated.service", "azupdate-health.service", "azupdate-update.service",
+          "azfetch-decode@.service", "azfetch-net@.service")
 
 
 def units(folders):
