@@ -164,7 +164,7 @@ struct storeindex *storeindex_decode(const uint8_t *bytes, size_t size_bytes, GE
 	g_autoptr(Storeindex) index = storeindex_new();
 
 	if (size_bytes < HEAD_SIZE || size_bytes > STOREINDEX_SIZE_MAX ||
-	    !bytes_equal(bytes, MAGIC, sizeof MAGIC) ||
+	    !bytes_equal(bytes, MAGIC, sizeof MAGIC) || bytes_load_u32(bytes + OFFSET_ZERO) != 0 ||
 	    bytes_load_u32(bytes + OFFSET_CRC) !=
 		    crc32c(bytes + OFFSET_ZERO, size_bytes - OFFSET_ZERO) ||
 	    size_bytes != HEAD_SIZE + pieces_count(bytes, STOREINDEX_PAYLOADS) * PIECE_SIZE) {
