@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import sys
 
+import history
 import ours
 import pairs as releases
 import report
@@ -21,7 +22,7 @@ import tiny
 from measure import Failed, Results
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-PARTS = ["synthetic", "sizes", "times", "memory"]
+PARTS = ["synthetic", "sizes", "ostree", "store", "times", "memory"]
 
 
 def arguments():
@@ -36,8 +37,8 @@ def arguments():
     return parser.parse_args()
 
 
-def inputs_make(options, programs):
-    """The pairs to measure; they are made if they are not there."""
+def inputs_make(options, programs, parts):
+    """The pairs to measure; they are made if they are not there, as images that these parts want."""
     if options.quick:
         options.work = options.work / "quick"
         shutil.rmtree(options.work, ignore_errors=True)
@@ -46,7 +47,8 @@ def inputs_make(options, programs):
         return ["tiny"]
     options.work.mkdir(parents=True, exist_ok=True)
     pairs = options.pairs.split(",")
-    releases.pairs_make(programs.azbundle, options.work, pairs)
+    releases.pairs_make(programs.azbundle, options.work, pairs,
+                        releases.FORMATS if "sizes" in parts else releases.FORMATS[:2])
     return pairs
 
 
@@ -57,17 +59,21 @@ def bench(options, parts):
     if not parts:
         return good
     programs = ours.Programs(options.build)
-    pairs = inputs_make(options, programs)
+    pairs = inputs_make(options, programs, parts)
     results = Results(options.work / "results.json")
     scratch = options.work / "scratch"
     if "sizes" in parts:
         sizes.Sizes(results, options.work, scratch, programs).run(pairs)
+    if "ostree" in parts:
+        sizes.Sizes(results, options.work, scratch, programs).run_ostree(pairs)
+    if "store" in parts:
+        history.History(results, options.work, scratch, programs).run()
     if parts & {"times", "memory"}:
         part = times.Times(results, options.work, scratch, programs)
         if "times" in parts:
             part.run(pairs[0])
         if "memory" in parts:
-            good = part.memories() and good
+            good = part.memories(pairs[0]) and good
     results.put({"part": "versions"}, {"packages": sizes.versions()})
     print(report.write(results, options.work))
     print(f"bench: {options.work}/results.json, tables.md, sizes.svg")

@@ -9,6 +9,7 @@
 #include "failure.h"
 #include "machine.h"
 #include "memory.h"
+#include "source_ostree.h"
 
 static gboolean install(const char *config_path, int fd, const char *url, GError **error)
 {
@@ -32,13 +33,14 @@ int main(int argc, char **argv)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *message = NULL;
-	const char *url;
+	const char *url = NULL;
 	int fd = -1;
 
 	memory_return_large();
 	if (argc != 3)
 		return 2;
-	url = g_str_has_prefix(argv[2], "http://") ? argv[2] : NULL;
+	if (g_str_has_prefix(argv[2], "http://") || source_ostree_is_url(argv[2]))
+		url = argv[2];
 	if (url == NULL)
 		fd = open(argv[2], O_RDONLY | O_CLOEXEC);
 	if (url == NULL && fd < 0) {

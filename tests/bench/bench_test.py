@@ -18,6 +18,7 @@ import report
 import rivals
 import rootimage
 import tap
+import tiny
 from web import Web
 
 BLOCK = 4096
@@ -158,6 +159,30 @@ def goals_are_judged(at):
                  "| zstd -19 --patch-from, tuned, erofs + uki | 0.500 (4) |"):
         assert line in text, f"{line}\n{text}"
     xml.dom.minidom.parse(str(at / "sizes.svg"))
+
+
+@case
+def stores_are_told(at):
+    results = measure.Results(at / "results.json")
+    for what, disk in (("images", 4000000), ("in the store", 1000000)):
+        results.put({"part": "store", "what": f"5 releases: {what}"}, {"disk": disk})
+    results.put({"part": "store", "what": "add 1 of 5"}, {"new": 2000000, **row(1)["apply"]})
+    put(results, "tree", "ostree objects", row(3000000))
+    text = report.write(results, at)
+    for line in ("| 5 releases: in the store | 1.00 | 0.25 |", "| add 1 of 5 | 2.00 | 1.0 | 1.0 | 1 |",
+                 "| ostree objects, tree | 3.00 (2) |"):
+        assert line in text, f"{line}\n{text}"
+
+
+@case
+def histories_go_on(at):
+    """Each made-up release differs from the one before and keeps its changes; the same each time."""
+    rounds = [[tiny.changes(number, rounds) for number in range(tiny.FILES)] for rounds in range(5)]
+    for before, after in zip(rounds, rounds[1:]):
+        assert all(one == two[:len(one)] for one, two in zip(before, after))
+        assert 3 < sum(one != two for one, two in zip(before, after)) < 40
+    expect(tiny.content(5, []), rootimage.Maker(5).text(random.Random(5).randint(tiny.FILE_MIN, tiny.FILE_MAX)))
+    assert len({tiny.content(5, range(rounds)) for rounds in range(5)}) == 5
 
 
 def main():

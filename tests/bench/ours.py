@@ -32,6 +32,7 @@ class Programs:
         self.azbundle = build / "tools" / "azbundle" / "azbundle"
         self.installer = build / "tests" / "bench" / "bench-install"
         self.delta = build / "tests" / "bench" / "bench-delta"
+        self.storer = build / "tests" / "bench" / "bench-store"
 
 
 class Publisher:
@@ -66,6 +67,11 @@ class Publisher:
         return measure(self.programs.azbundle, "delta", f"--old={old}", f"--new={new}", f"--output={out}")
 
 
+def root_mib(size):
+    """Of a partition for an image of that many bytes with what stands behind it."""
+    return size // MIB + size // (64 * MIB) + 16
+
+
 class Device:
     """A disk in a file, with a release in slot a; releases are installed into slot b."""
 
@@ -94,10 +100,13 @@ class Device:
             run("fallocate", "-p", "-o", start, "-l", size, self.at / "disk")
 
     def boot_from_a(self, running):
-        boot = self.at / "run" / "boot.json"
-        boot.unlink(missing_ok=True)
+        (self.at / "run" / "boot.json").unlink(missing_ok=True)
         if running:
-            boot.write_text(json.dumps({"slot": "a", "disk": str(self.at / "disk")}))
+            self.boot_from("a")
+
+    def boot_from(self, slot):
+        boot = {"slot": slot, "disk": str(self.at / "disk")}
+        (self.at / "run" / "boot.json").write_text(json.dumps(boot))
 
     def install(self, where):
         """From a file or a URL. Returns (what the library counted, Cost)."""
@@ -106,10 +115,11 @@ class Device:
                        self.programs.installer, self.at / "config", where)
         return json.loads(said.read_text()), cost
 
-    def check(self, root, slot="root_b"):
+    def check(self, image, part="root_b", offset=0):
         """What was measured must also have been right: the slot holds the image, read by us."""
-        start, _ = self.parts[slot]
-        run("cmp", f"--ignore-initial={start}:0", f"--bytes={os.path.getsize(root)}", self.at / "disk", root)
+        start, _ = self.parts[part]
+        run("cmp", f"--ignore-initial={start + offset}:0", f"--bytes={os.path.getsize(image)}",
+            self.at / "disk", image)
 
 
 def image_delta(programs, job):

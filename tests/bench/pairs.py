@@ -30,6 +30,8 @@ lvm2 mdadm e2fsprogs parted libglib2.0-bin policykit-1 apparmor unattended-upgra
 cloud-init podman""".split()
 # The library whose fix p2 is, with the program that comes from the same source.
 FIXED = ["libssl3", "openssl"]
+# More fixes, for a history.
+FIXED_PYTHON = ["python3.11", "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib"]
 
 # What each machine makes itself, or what a root that is never written has no use for; kernel and initrd
 # are in the UKI.
@@ -47,6 +49,8 @@ CMDLINE = "console=ttyS0,115200 quiet panic=5 ro"
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 # Later ones wait for nothing that earlier ones need: who watches the folder can begin with p1.
 RELEASES = {"p1": ["p1", "new"], "p2": ["p2", "new"], "p3": ["p3", "new"]}
+# What a machine would have lived through, oldest first: months, a kernel, Python's fixes, OpenSSL's fix.
+HISTORY = ["p1", "p3", "p4", "p2", "new"]
 FORMATS = ["erofs", "uki", "erofs-aligned", "ext4", "uki-zst", "squashfs"]
 
 
@@ -145,6 +149,11 @@ def fix_undo(work, tree):
     packages_put(tree, packages_fetch(work / "packages" / "p2", wanted))
 
 
+def fixes_undo(work, tree):
+    wanted = [f"{package}={version_of_release(package)}" for package in FIXED + FIXED_PYTHON]
+    packages_put(tree, packages_fetch(work / "packages" / "p4", wanted))
+
+
 def kernel_undo(work, tree):
     name = kernel_name(tree)
     paths = packages_fetch(work / "packages" / "p3", [f"linux-image-{kernel_before(name)}"])
@@ -191,7 +200,7 @@ def release_make(work, name):
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     run("cp", "-a", source, part / "root")
-    {"p2": fix_undo, "p3": kernel_undo}.get(name, lambda *_: None)(work, part / "root")
+    {"p2": fix_undo, "p3": kernel_undo, "p4": fixes_undo}.get(name, lambda *_: None)(work, part / "root")
     initrd_make(part / "root", part)
     tree_clean(part / "root")
     release_mark(part / "root", part, 2 if name == "new" else 1)

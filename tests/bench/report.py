@@ -21,6 +21,7 @@ LINES = [("azupdate delta", ["erofs+uki"]), ("azupdate delta", ["erofs-aligned+u
          ("azupdate any-to-any", ["ext4+uki"]),
          ("azupdate full", ["erofs+uki"]),
          ("ostree static delta", ["tree+uki"]), ("ostree objects", ["tree+uki"]),
+         ("azupdate from ostree", ["tree+uki"]), ("ostree objects", ["tree"]),
          ("zstd -19 --patch-from, tuned", ["erofs", "uki"]), ("zstd -9 --patch-from", ["erofs", "uki"]),
          ("zstd -9 --patch-from", ["ext4", "uki"]), ("zstd -9 --patch-from", ["squashfs", "uki"]),
          ("xdelta3", ["erofs", "uki"]), ("RAUC adaptive", ["erofs+uki"]), ("RAUC adaptive", ["erofs-aligned+uki"]),
@@ -128,6 +129,21 @@ def figures_table(results):
     return markdown(["", "bytes"], lines) if lines else ""
 
 
+def store_table(results):
+    """What a history takes of the disk, beside its images."""
+    rows = [row for row in results.find(part="store") if "disk" in row]
+    images = next((row["disk"] for row in rows if row["what"].endswith("images")), None)
+    lines = [[row["what"], megabytes(row["disk"]), f"{row['disk'] / images:.2f}"] for row in rows if images]
+    return markdown(["on the disk", "MB", "to the images"], lines) if lines else ""
+
+
+def store_steps(results):
+    """What it costs to store a release and to make it again."""
+    lines = [[row["what"], megabytes(row.get("new", row.get("read", 0))), *cost_cells(row)]
+             for row in results.find(part="store") if "wall" in row]
+    return markdown(["", "MB new, or read", "s", "CPU s", "MiB"], lines) if lines else ""
+
+
 # Goals: said, not asserted.
 
 def ratio_line(what, ours, theirs, goal):
@@ -204,7 +220,7 @@ def write(results, folder):
         (folder / "sizes.svg").write_text(plot(sizes))
         costs = [costs_table(sizes, pair) for pair in sizes.pairs]
         text = "\n".join([sizes_table(sizes), uki_table(sizes), *costs, skipped_table(results), goals(sizes)])
-    text += "\n" + times_table(results) + "\n" + figures_table(results)
+    text += "\n".join(["", times_table(results), figures_table(results), store_table(results), store_steps(results)])
     (folder / "tables.md").write_text(text)
     return text
 

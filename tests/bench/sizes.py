@@ -6,6 +6,7 @@ import shutil
 import sys
 import traceback
 
+import ostree
 import ours
 import pairs as releases
 import rauc
@@ -92,6 +93,23 @@ class Sizes:
         old, new = (self.folder / "release" / name / "root" for name in names)
         job = rivals.Job(old, new, self.scratch(), self.work)
         yield from rivals.ostree(job, self.image(pair, "old", "uki"), self.image(pair, "new", "uki"))
+
+    def published(self, pair):
+        """Puts its rows itself: they are of more than one kind of image."""
+        publisher = ours.Publisher(self.programs, self.work / "publisher")
+        folders = [self.folder / "release" / name for name in releases.RELEASES[pair]]
+        for image, tool, values in ostree.sizes(publisher, folders, self.scratch()):
+            self.put(pair, image, tool, values)
+        return ()
+
+    def ostree_objects(self, pair):
+        yield next(self.ostree(pair))
+
+    def run_ostree(self, pairs):
+        """Our source beside ostree's own, without deltas."""
+        for pair in pairs:
+            self.attempt(pair, "tree+uki", "azupdate from ostree", lambda: self.published(pair))
+            self.attempt(pair, "tree+uki", "ostree objects", lambda: self.ostree_objects(pair))
 
     # RAUC.
 

@@ -244,20 +244,20 @@ class Times:
             counted = {key: int(value) for key, value in re.findall(r"^(\w+): (\d+)$", said, re.M)}
             self.put(f"{name} install", {"read": counted["rchar"], "written": counted["wchar"]})
 
-    def memory(self, name, size):
+    def memory(self, pair, name, size):
         """An image of that size, sparse behind the real one. GNU time gives the peak of the very process."""
         image, uki, bundle = self.path(f"{name}.img"), self.path(f"{name}.uki"), self.path(f"{name}.azb")
-        run("cp", "--sparse=always", self.folder / "p1" / "new.erofs", image)
+        run("cp", "--sparse=always", self.folder / pair / "new.erofs", image)
         os.truncate(image, max(size, image.stat().st_size))
         self.publisher.uki(image, self.folder / "release" / "new", uki, "erofs")
         self.publisher.bundle(3, image, uki, bundle, level=1)
         device = ours.Device(self.publisher, self.path(f"device-{name}"), bundle,
-                             root_mib=image.stat().st_size // MIB + image.stat().st_size // (64 * MIB) + 16)
+                             root_mib=ours.root_mib(image.stat().st_size))
         device.empty(running=False)
         _, cost = device.install(bundle)
         device.check(image)
         self.put(f"peak memory, image of {name}", {"memory": cost.memory, "wall": cost.wall})
         return cost.memory < MEMORY_MAX
 
-    def memories(self):
-        return all([self.memory("1GiB", GIB), self.memory("16GiB", 16 * GIB)])
+    def memories(self, pair):
+        return all([self.memory(pair, "1GiB", GIB), self.memory(pair, "16GiB", 16 * GIB)])

@@ -10,14 +10,21 @@ FILES, FILE_MIN, FILE_MAX = 120, 1000, 120000
 CHANGED, INITRD = 0.1, 300000
 
 
-def content(seed, changed):
-    """Texts of a seed; a changed one has some bytes put in and others left out."""
+def content(seed, changes):
+    """Texts of a seed; each change has some bytes put in and others left out."""
     text = rootimage.Maker(seed).text(random.Random(seed).randint(FILE_MIN, FILE_MAX))
-    middle = len(text) // 2
-    return text[:middle] + b"changed" + text[middle + 20:] if changed else text
+    for change in changes:
+        middle = len(text) // 2
+        text = text[:middle] + b"changed" + text[middle + 20 + change:]
+    return text
 
 
-def release_make(work, name, changed):
+def changes(number, rounds):
+    """In which of the rounds this file was changed."""
+    return [change for change in range(rounds) if random.Random(number * 100 + change).random() < CHANGED]
+
+
+def release_make(work, name, rounds):
     release = work / "release" / name
     if release.is_dir():
         return
@@ -25,18 +32,19 @@ def release_make(work, name, changed):
     for number in range(FILES):
         path = part / "root" / "usr" / f"folder{number % 7}" / f"file{number}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content(number, changed and random.Random(-number - 1).random() < CHANGED))
+        path.write_bytes(content(number, changes(number, rounds)))
         os.utime(path, (int(releases.EPOCH), int(releases.EPOCH)))
     (part / "kernel").write_bytes(rootimage.Maker(-1).text(INITRD))
-    (part / "initrd").write_bytes(content(-2, changed) + rootimage.Maker(-3).text(INITRD))
+    (part / "initrd").write_bytes(content(-2, range(rounds)) + rootimage.Maker(-3).text(INITRD))
     (part / "osrelease").write_text("ID=tiny\n")
     (part / "uname").write_text("tiny")
     part.rename(release)
 
 
 def make(azbundle, work):
-    """Makes WORK/tiny, as pairs.py makes the real ones."""
+    """Makes WORK/tiny, as pairs.py makes the real ones, and the releases of a history that ends in them."""
     releases.RELEASES["tiny"] = ["tiny", "new"]
-    release_make(work, "tiny", False)
-    release_make(work, "new", True)
+    releases.HISTORY = ["tiny-3", "tiny-2", "tiny-1", "tiny", "new"]
+    for rounds, name in enumerate(releases.HISTORY):
+        release_make(work, name, rounds)
     releases.pairs_make(azbundle, work, ["tiny"])
