@@ -110,7 +110,8 @@ void converge_plan_close(struct converge *converge)
 
 void converge_schedule(const struct converge *converge)
 {
-	const GArray *requests = converge->plan->requests;
+	const struct plan *plan = converge->plan;
+	const GArray *requests = converge->bundle->source->exact ? plan->ranges : plan->requests;
 
 	source_schedule(converge->bundle->source, (const struct source_range *)requests->data,
 			requests->len);

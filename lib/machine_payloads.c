@@ -212,7 +212,8 @@ static void tables_schedule(const struct payloads *payloads, unsigned kinds)
 	if (ranges->len > 0)
 		source_schedule(bundle->source, (const struct source_range *)ranges->data,
 				ranges_coalesce((struct source_range *)ranges->data, ranges->len,
-						RANGES_GAP_BYTES, RANGES_COUNT_MAX));
+						bundle->source->exact ? 0 : RANGES_GAP_BYTES,
+						RANGES_COUNT_MAX));
 }
 
 static gboolean plan_full(struct payloads *payloads, GError **error)

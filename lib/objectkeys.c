@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "objectkeys.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "canonjson.h"
 #include "crypto.h"
@@ -60,6 +63,21 @@ static gboolean line_take(struct objectkeys *keys, const char *path, const char 
 	return TRUE;
 }
 
+static gboolean owner_check(const char *path, GError **error)
+{
+	struct stat info;
+
+	if (stat(path, &info) < 0)
+		return failure_set(error,
+				   errno == ENOENT ? FAULT_KEYRING_MISSING : FAULT_KEY_UNREADABLE,
+				   "%s: %s", path, g_strerror(errno));
+	return ((info.st_uid == 0 || info.st_uid == geteuid()) &&
+		(info.st_mode & (S_IWGRP | S_IWOTH)) == 0) ||
+	       failure_set(error, FAULT_OSTREE_KEYS,
+			   "%s belongs to user %u and has mode %04o: others than root can write it",
+			   path, (unsigned)info.st_uid, (unsigned)info.st_mode & 07777);
+}
+
 static gboolean file_take(struct objectkeys *keys, const char *path, GError **error)
 {
 	g_autoptr(GError) why = NULL;
@@ -67,6 +85,8 @@ static gboolean file_take(struct objectkeys *keys, const char *path, GError **er
 	g_auto(GStrv) lines = NULL;
 	gsize size_bytes;
 
+	if (!owner_check(path, error))
+		return FALSE;
 	if (!g_file_get_contents(path, &text, &size_bytes, &why))
 		return failure_set(error, FAULT_KEY_UNREADABLE, "%s", why->message);
 	if (size_bytes > OBJECTKEYS_FILE_MAX)
@@ -83,10 +103,13 @@ struct objectkeys *objectkeys_load(const char *folder, GError **error)
 {
 	g_autoptr(Objectkeys) keys = g_new0(struct objectkeys, 1);
 	g_autoptr(GError) why = NULL;
-	g_autoptr(GDir) entries = g_dir_open(folder, 0, &why);
+	g_autoptr(GDir) entries = NULL;
 	const char *name;
 
 	keys->keys = g_ptr_array_new_with_free_func((GDestroyNotify)tufkey_free);
+	if (!owner_check(folder, error))
+		return NULL;
+	entries = g_dir_open(folder, 0, &why);
 	if (entries == NULL) {
 		failure_set(error, FAULT_KEYRING_MISSING, "%s", why->message);
 		return NULL;

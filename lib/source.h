@@ -33,6 +33,7 @@ struct source {
 	unsigned requests;         /* sent to a server, with retries and redirects */
 	unsigned retries;          /* how often the network or the server failed */
 	gboolean forward_only;     /* a pipe: offsets never go back */
+	gboolean exact;            /* to read over a gap costs more than a request */
 	GCancellable *cancellable; /* may be NULL; owned */
 };
 typedef struct source Source; /* for g_autoptr() only */

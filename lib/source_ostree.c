@@ -6,8 +6,10 @@
 #include "backoff.h"
 #include "crypto.h"
 #include "failure.h"
+#include "objectfetch.h"
 #include "objectfile.h"
 #include "objectkeys.h"
+#include "pace.h"
 #include "recipe.h"
 #include "tufget.h"
 #include "tufstore.h"
@@ -22,18 +24,27 @@ enum {
 };
 
 static const char SCHEME[] = "ostree+";
+static const char REFS[] = "refs/heads/";
 
 struct source_ostree {
 	struct source source;
 	char *ref;
+	uint8_t commit[OBJECTFILE_HASH_SIZE];
+	gboolean is_known; /* `commit` is */
+	gboolean is_named; /* by the URL */
 	char *key_folder;
 	char *state_folder; /* NULL: none */
 	char *state_name;
 	struct tufget *get;
+	struct objectfetch *fetch; /* ahead of the reads; NULL: nobody does */
 	struct backoff backoff;
-	struct recipe *recipe; /* NULL: nothing was read yet */
+	uint64_t patience_ms; /* once the server has answered */
+	gboolean was_begun_anew;
+	struct pace_limit limit; /* over files: each comes as fast as it can */
+	struct recipe *recipe;   /* NULL: nothing was read yet */
 	char *origin;
-	GQueue cache; /* struct cached, the last used one first */
+	uint64_t time_s; /* of the commit */
+	GQueue cache;    /* struct cached, the last used one first */
 	size_t cache_bytes;
 };
 
@@ -48,25 +59,67 @@ gboolean source_ostree_is_url(const char *url)
 	return g_str_has_prefix(url, "ostree+http://") || g_str_has_prefix(url, "ostree+https://");
 }
 
+char *source_ostree_ref_url(const char *url)
+{
+	const char *hash = strchr(url, '#');
+	g_autofree char *folder = NULL;
+	g_autofree char *name = NULL;
+
+	if (!source_ostree_is_url(url) || hash == NULL)
+		return NULL;
+	folder = g_strndup(url + strlen(SCHEME), (gsize)(hash - url) - strlen(SCHEME));
+	name = g_strdup_printf("%s%.*s", REFS, (int)strcspn(hash + 1, "@"), hash + 1);
+	return tufget_url_join(folder, name);
+}
+
 /* --- files of the repository --- */
 
-static gboolean may_pass(const GError *why)
+/* Whether to try again, and when: in backoff.until_ms. */
+static gboolean may_pass(struct source_ostree *ostree, const GError *why)
 {
 	const fault code = failure_code(why);
 
-	return code == FAULT_HTTP_CONNECT || code == FAULT_HTTP_TRANSFER ||
-	       code == FAULT_HTTP_STATUS || code == FAULT_REPO_SLOW;
+	if (code == FAULT_WORKER_DIED && !ostree->was_begun_anew) {
+		g_warning("%s: %s; a new one goes on", ostree->source.name, why->message);
+		ostree->was_begun_anew = TRUE;
+		return TRUE;
+	}
+	return (code == FAULT_HTTP_CONNECT || code == FAULT_HTTP_TRANSFER ||
+		code == FAULT_HTTP_STATUS || code == FAULT_REPO_SLOW) &&
+	       backoff_fail(&ostree->backoff, g_get_monotonic_time() / 1000, g_random_int(), 0);
 }
 
-static gboolean wait_until(struct source_ostree *ostree, int64_t until_ms, GError **error)
+/* The same in the words of those who run such a repository. */
+static gboolean failure_tell(const struct source_ostree *ostree, GError *why, GError **error)
 {
-	while (g_get_monotonic_time() / 1000 < until_ms) {
+	const gboolean is_large = failure_code(why) == FAULT_TUF_LENGTH;
+
+	if (is_large)
+		failure_set(error, FAULT_OSTREE_LARGE, "%s: %s", ostree->source.name, why->message);
+	else
+		g_propagate_error(error, g_error_copy(why));
+	g_error_free(why);
+	return FALSE;
+}
+
+static gboolean wait_until(struct source_ostree *ostree, int64_t until_us, GError **error)
+{
+	int64_t now_us;
+
+	while ((now_us = g_get_monotonic_time()) < until_us) {
 		if (g_cancellable_is_cancelled(ostree->source.cancellable))
 			return failure_set(error, FAULT_CONVERGE_CANCELLED,
 					   "the job was cancelled");
-		g_usleep(WAIT_STEP_US);
+		g_usleep((gulong)MIN(until_us - now_us, WAIT_STEP_US));
 	}
 	return TRUE;
+}
+
+static gboolean limit_wait(struct source_ostree *ostree, GError **error)
+{
+	const int64_t now_us = g_get_monotonic_time();
+
+	return wait_until(ostree, now_us + pace_limit_wait_us(&ostree->limit, now_us), error);
 }
 
 /* A whole file, with retries. */
@@ -76,24 +129,28 @@ static gboolean file_get(struct source_ostree *ostree, const char *name, size_t 
 	struct tuftransport *transport = tufget_transport(ostree->get);
 
 	for (;;) {
-		g_autoptr(GError) why = NULL;
+		GError *why = NULL;
 
+		if (!limit_wait(ostree, error))
+			return FALSE;
 		ostree->source.requests++;
 		if (transport->get(transport, name, size_max, ret_bytes, &why)) {
 			backoff_succeed(&ostree->backoff);
+			ostree->backoff.patience_ms = ostree->patience_ms;
 			break;
 		}
 		ostree->source.retries++;
-		if (!may_pass(why) || !backoff_fail(&ostree->backoff, g_get_monotonic_time() / 1000,
-						    g_random_int(), 0)) {
-			g_propagate_error(error, g_steal_pointer(&why));
-			return FALSE;
-		}
-		if (!wait_until(ostree, ostree->backoff.until_ms, error))
+		if (!may_pass(ostree, why))
+			return failure_tell(ostree, why, error);
+		g_error_free(why);
+		if (!wait_until(ostree, ostree->backoff.until_ms * 1000, error))
 			return FALSE;
 	}
-	if (*ret_bytes != NULL)
+	if (*ret_bytes != NULL) {
 		ostree->source.fetched_bytes += g_bytes_get_size(*ret_bytes);
+		pace_limit_charge(&ostree->limit, g_get_monotonic_time(),
+				  g_bytes_get_size(*ret_bytes));
+	}
 	return TRUE;
 }
 
@@ -122,27 +179,29 @@ static GBytes *content_get(struct source_ostree *ostree, const uint8_t *object, 
 
 /* --- from the ref to the recipe --- */
 
-static gboolean ref_get(struct source_ostree *ostree, uint8_t ret_commit[static 32], GError **error)
+static gboolean ref_get(struct source_ostree *ostree, GError **error)
 {
-	g_autofree char *name = g_strconcat("refs/heads/", ostree->ref, NULL);
+	g_autofree char *name = g_strconcat(REFS, ostree->ref, NULL);
 	g_autoptr(GBytes) bytes = NULL;
 	g_autofree char *text = NULL;
 
+	if (ostree->is_known)
+		return TRUE;
 	if (!file_get(ostree, name, REF_FILE_MAX, &bytes, error))
 		return FALSE;
 	if (bytes != NULL)
 		text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
-	if (text == NULL || !crypto_unhex(g_strstrip(text), ret_commit, OBJECTFILE_HASH_SIZE))
+	if (text == NULL || !crypto_unhex(g_strstrip(text), ostree->commit, OBJECTFILE_HASH_SIZE))
 		return failure_set(error, FAULT_OSTREE_FETCH, "%s: the server has no ref %s",
 				   ostree->source.name, ostree->ref);
+	ostree->is_known = TRUE;
 	return TRUE;
 }
 
-static gboolean signature_check(struct source_ostree *ostree, const uint8_t *object, GBytes *commit,
-				GError **error)
+static gboolean signature_check(struct source_ostree *ostree, GBytes *commit, GError **error)
 {
 	g_autoptr(Objectkeys) keys = objectkeys_load(ostree->key_folder, error);
-	g_autofree char *name = objectfile_path(object, "commitmeta");
+	g_autofree char *name = objectfile_path(ostree->commit, "commitmeta");
 	g_autoptr(GBytes) detached = NULL;
 	g_autoptr(GPtrArray) signatures = NULL;
 
@@ -166,7 +225,7 @@ static gboolean time_check(struct source_ostree *ostree, uint64_t time_s, GError
 	struct tufstorage *storage;
 	uint64_t seen_s = 0;
 
-	if (ostree->state_folder == NULL)
+	if (ostree->state_folder == NULL || ostree->is_named)
 		return TRUE;
 	store = tufstore_open(ostree->state_folder, error);
 	if (store == NULL)
@@ -239,16 +298,16 @@ static gboolean recipe_get(struct source_ostree *ostree, const struct objectfile
 static gboolean release_find(struct source_ostree *ostree, GError **error)
 {
 	struct objectfile_commit commit = { 0 };
-	uint8_t object[OBJECTFILE_HASH_SIZE];
 	g_autoptr(GBytes) bytes = NULL;
 	gboolean done;
 
-	if (!ref_get(ostree, object, error))
+	if (!ref_get(ostree, error))
 		return FALSE;
-	bytes = object_get(ostree, object, "commit", OBJECTFILE_METADATA_MAX, error);
-	done = bytes != NULL && objectfile_commit_decode(bytes, object, &commit, error) &&
-	       signature_check(ostree, object, bytes, error) &&
-	       commit_check(ostree, &commit, error) && recipe_get(ostree, &commit, error);
+	bytes = object_get(ostree, ostree->commit, "commit", OBJECTFILE_METADATA_MAX, error);
+	done = bytes != NULL && objectfile_commit_decode(bytes, ostree->commit, &commit, error) &&
+	       signature_check(ostree, bytes, error) && commit_check(ostree, &commit, error) &&
+	       recipe_get(ostree, &commit, error);
+	ostree->time_s = commit.time_s;
 	objectfile_commit_clear(&commit);
 	return done;
 }
@@ -276,6 +335,20 @@ static void cache_add(struct source_ostree *ostree, uint32_t object, GBytes *con
 	}
 }
 
+/* NULL: it was not fetched ahead. */
+static GBytes *content_take(struct source_ostree *ostree, const uint8_t *object)
+{
+	struct objectfetch_costs costs = { 0 };
+	GBytes *content;
+
+	if (ostree->fetch == NULL)
+		return NULL;
+	content = objectfetch_take(ostree->fetch, object, ostree->source.cancellable, &costs);
+	ostree->source.requests += costs.requests;
+	ostree->source.fetched_bytes += costs.bytes;
+	return content;
+}
+
 static GBytes *object_content(struct source_ostree *ostree, uint32_t object, GError **error)
 {
 	GBytes *content;
@@ -289,9 +362,13 @@ static GBytes *object_content(struct source_ostree *ostree, uint32_t object, GEr
 		g_queue_push_head_link(&ostree->cache, at);
 		return g_bytes_ref(cached->content);
 	}
-	content = content_get(ostree, recipe_object(ostree->recipe, object), error);
+	content = content_take(ostree, recipe_object(ostree->recipe, object));
+	if (content == NULL)
+		content = content_get(ostree, recipe_object(ostree->recipe, object), error);
 	if (content != NULL)
 		cache_add(ostree, object, content);
+	if (content != NULL && ostree->fetch != NULL)
+		objectfetch_resume(ostree->fetch);
 	return content;
 }
 
@@ -343,11 +420,48 @@ static gboolean ostree_read(struct source *source, uint64_t offset, uint8_t *byt
 	return TRUE;
 }
 
+/* Appends the objects of the range, each once for all ranges. */
+static void range_announce(const struct recipe *recipe, const struct source_range *range,
+			   GByteArray *objects, uint8_t *seen)
+{
+	const uint64_t end = range->offset + MIN(range->size_bytes, recipe->total_bytes);
+
+	if (range->offset >= recipe->total_bytes)
+		return;
+	for (guint i = recipe_find(recipe, range->offset); i < recipe->segments->len; i++) {
+		const struct recipe_segment *segment = &g_array_index(recipe->segments,
+								      struct recipe_segment, i);
+		const uint32_t object = segment->object;
+
+		if (segment->start >= end)
+			break;
+		if (object == RECIPE_ZEROS || seen[object] != 0)
+			continue;
+		seen[object] = 1;
+		g_byte_array_append(objects, recipe_object(recipe, object), RECIPE_HASH_SIZE);
+	}
+}
+
+static void ostree_schedule(struct source *source, const struct source_range *ranges, size_t count)
+{
+	struct source_ostree *ostree = (struct source_ostree *)source;
+	g_autoptr(GByteArray) objects = g_byte_array_new();
+	g_autofree uint8_t *seen = NULL;
+
+	if (ostree->fetch == NULL || ostree->recipe == NULL)
+		return;
+	seen = g_malloc0(recipe_object_count(ostree->recipe) + 1u);
+	for (size_t i = 0; i < count; i++)
+		range_announce(ostree->recipe, &ranges[i], objects, seen);
+	objectfetch_announce(ostree->fetch, objects->data, objects->len / RECIPE_HASH_SIZE);
+}
+
 static void ostree_close(struct source *source)
 {
 	struct source_ostree *ostree = (struct source_ostree *)source;
 
 	g_queue_clear_full(&ostree->cache, (GDestroyNotify)cached_free);
+	objectfetch_free(ostree->fetch);
 	tufget_free(ostree->get);
 	recipe_free(ostree->recipe);
 	g_free(ostree->origin);
@@ -358,11 +472,26 @@ static void ostree_close(struct source *source)
 	g_free(ostree);
 }
 
-static const struct source_ops OPS = { .read = ostree_read, .close = ostree_close };
+static const struct source_ops OPS = { .read = ostree_read,
+				       .schedule = ostree_schedule,
+				       .close = ostree_close };
 
 const char *source_ostree_origin(const struct source *source)
 {
 	return source->ops == &OPS ? ((const struct source_ostree *)source)->origin : NULL;
+}
+
+uint64_t source_ostree_time(const struct source *source)
+{
+	return source->ops == &OPS ? ((const struct source_ostree *)source)->time_s : 0;
+}
+
+char *source_ostree_look(struct source *source, GError **error)
+{
+	struct source_ostree *ostree = (struct source_ostree *)source;
+
+	g_assert(source->ops == &OPS);
+	return ref_get(ostree, error) ? crypto_hex(ostree->commit, sizeof ostree->commit) : NULL;
 }
 
 /* Of the repository and the ref, without what may be a token. */
@@ -375,38 +504,79 @@ static char *state_name(const char *people, const char *ref)
 	return crypto_hex(hash, sizeof hash);
 }
 
-struct source *source_open_ostree(const char *url, const struct source_ostree_options *ostree,
-				  const struct source_options *options, GCancellable *cancellable,
+/* REF or REF@COMMIT. */
+static gboolean fragment_take(struct source_ostree *ostree, const char *fragment, GError **error)
+{
+	const char *at = strchr(fragment, '@');
+
+	ostree->ref = at != NULL ? g_strndup(fragment, (gsize)(at - fragment)) : g_strdup(fragment);
+	ostree->is_named = ostree->is_known = at != NULL;
+	return (objectfile_is_ref(ostree->ref) &&
+		(at == NULL || crypto_unhex(at + 1, ostree->commit, OBJECTFILE_HASH_SIZE))) ||
+	       failure_set(error, FAULT_HTTP_URL,
+			   "behind the URL's # stands neither a ref nor REF@COMMIT");
+}
+
+static struct objectfetch *fetch_new(const char *folder, const struct source_options *network,
+				     unsigned max_time_s)
+{
+	const struct objectfetch_options options = {
+		.url = folder,
+		.network = network,
+		.file_time_s = max_time_s,
+		.content_max = RECIPE_CONTENT_MAX,
+		.packed_max = RECIPE_CONTENT_MAX + PACKED_SLACK,
+	};
+
+	return objectfetch_new(&options);
+}
+
+static gboolean url_take(struct source_ostree *ostree, const char *url,
+			 const struct source_options *network, unsigned max_time_s, GError **error)
+{
+	const char *hash = strchr(url, '#');
+	g_autofree char *folder = NULL;
+
+	if (!source_ostree_is_url(url) || hash == NULL)
+		return failure_set(error, FAULT_HTTP_URL,
+				   "the URL is not ostree+https://HOST/REPO#REF");
+	if (!fragment_take(ostree, hash + 1, error))
+		return FALSE;
+	folder = g_strndup(url + strlen(SCHEME), (gsize)(hash - url) - strlen(SCHEME));
+	ostree->get = tufget_http(folder, network, max_time_s, ostree->source.cancellable, error);
+	if (ostree->get == NULL)
+		return FALSE;
+	/* A limit of the rate is kept file by file. */
+	if (network->rate_bytes_s == 0)
+		ostree->fetch = fetch_new(folder, network, max_time_s);
+	ostree->source.name = source_url_for_people(folder);
+	ostree->state_name = state_name(ostree->source.name, ostree->ref);
+	return TRUE;
+}
+
+struct source *source_open_ostree(const char *url, const struct source_ostree_options *options,
+				  const struct source_options *network, GCancellable *cancellable,
 				  GError **error)
 {
 	const struct source_options defaults = source_options_default();
-	const struct source_options *network = options != NULL ? options : &defaults;
-	const char *hash = strchr(url, '#');
-	g_autofree char *folder = NULL;
-	struct source_ostree *source;
-	struct tufget *get;
+	struct source_ostree *ostree = g_new0(struct source_ostree, 1);
 
-	if (!source_ostree_is_url(url) || hash == NULL || !objectfile_is_ref(hash + 1)) {
-		failure_set(error, FAULT_HTTP_URL,
-			    "the URL is not ostree+https://HOST/REPO#REF, or its ref is odd");
-		return NULL;
-	}
-	folder = g_strndup(url + strlen(SCHEME), (gsize)(hash - url) - strlen(SCHEME));
-	get = tufget_http(folder, network, ostree->max_time_s, cancellable, error);
-	if (get == NULL)
-		return NULL;
-	source = g_new0(struct source_ostree, 1);
-	source->source.ops = &OPS;
-	source->source.name = source_url_for_people(folder);
-	source->source.cancellable = cancellable != NULL ? g_object_ref(cancellable) : NULL;
-	source->get = get;
-	source->ref = g_strdup(hash + 1);
-	source->key_folder = g_strdup(ostree->keys);
-	source->state_folder = g_strdup(ostree->state);
-	source->state_name = state_name(source->source.name, source->ref);
-	source->backoff.first_ms = network->retry_first_ms;
-	source->backoff.most_ms = network->retry_most_ms;
-	source->backoff.patience_ms = (uint64_t)network->retry_time_s * 1000;
-	g_queue_init(&source->cache);
-	return &source->source;
+	if (network == NULL)
+		network = &defaults;
+	ostree->source.ops = &OPS;
+	ostree->source.exact = TRUE;
+	ostree->source.cancellable = cancellable != NULL ? g_object_ref(cancellable) : NULL;
+	ostree->key_folder = g_strdup(options->keys);
+	ostree->state_folder = g_strdup(options->state);
+	ostree->patience_ms = (uint64_t)network->retry_time_s * 1000;
+	ostree->limit.bytes_s = network->rate_bytes_s;
+	ostree->backoff.first_ms = network->retry_first_ms;
+	ostree->backoff.most_ms = network->retry_most_ms;
+	ostree->backoff.patience_ms = (uint64_t)MIN(network->greet_time_s, network->retry_time_s) *
+				      1000;
+	g_queue_init(&ostree->cache);
+	if (url_take(ostree, url, network, options->max_time_s, error))
+		return &ostree->source;
+	source_close(&ostree->source);
+	return NULL;
 }

@@ -13,16 +13,26 @@ struct source_ostree_options {
 	unsigned max_time_s; /* for each file */
 };
 
-/* Whether it is a URL of this kind: "ostree+https://HOST/REPO#REF", or with http. */
+/* Whether it is a URL of this kind: "ostree+https://HOST/REPO#REF", or with http. "#REF@COMMIT",
+ * with the checksum of a release's commit, is that one and not what the ref names now. */
 gboolean source_ostree_is_url(const char *url);
+/* Where the server says which commit the ref names; NULL: it is another kind of URL. The caller
+ * frees. */
+char *source_ostree_ref_url(const char *url);
 /* Nothing is asked before the first read, which checks, in this order: the ref's commit has its
  * checksum; is signed by a key (FAULT_OSTREE_SIGNATURE); is bound to this ref (_BINDING); is not
- * older than one that was seen of it (_OLDER); has a recipe (FAULT_RECIPE_FORMAT) of the commit
- * that it says it is of (FAULT_OSTREE_PINNED). Objects: FAULT_OSTREE_OBJECT, _FETCH, FAULT_HTTP_.
- * The network's failures are waited out as options->retry_time_s has it. */
-struct source *source_open_ostree(const char *url, const struct source_ostree_options *ostree,
-				  const struct source_options *options, GCancellable *cancellable,
+ * older than one that was seen of it (_OLDER; not if the URL names the commit); has a recipe
+ * (FAULT_RECIPE_FORMAT) of the commit that it says it is of (FAULT_OSTREE_PINNED). Objects:
+ * FAULT_OSTREE_OBJECT, _FETCH, _LARGE, FAULT_HTTP_. The network's failures are waited out as
+ * network->retry_time_s has it; a worker that dies is begun anew once. */
+struct source *source_open_ostree(const char *url, const struct source_ostree_options *options,
+				  const struct source_options *network, GCancellable *cancellable,
 				  GError **error);
 /* The system's commit that the release says it was made of, hex, borrowed; NULL: it is a source of
  * another kind, or has not been read yet. The signed manifest must say the same. */
 const char *source_ostree_origin(const struct source *source);
+/* Asks which commit the ref names now: nothing is known of it yet but that reads will be of it.
+ * Hex; the caller frees. NULL with FAULT_OSTREE_FETCH, _LARGE, FAULT_HTTP_. */
+char *source_ostree_look(struct source *source, GError **error);
+/* When the commit was made, seconds since 1970, as its signer says; 0: not read yet. */
+uint64_t source_ostree_time(const struct source *source);

@@ -100,6 +100,7 @@ gboolean tufget_worker_get(struct tuftransport *transport, const char *name, siz
 	struct worker_call call = { .message = { .kind = WORKERWIRE_GET,
 						 .numbers = { max, name_size } } };
 	struct sharedmem memory;
+	GError *why = NULL;
 	gboolean done;
 
 	*ret_bytes = NULL;
@@ -113,8 +114,14 @@ gboolean tufget_worker_get(struct tuftransport *transport, const char *name, siz
 		return FALSE;
 	memcpy(memory.bytes, name, name_size);
 	call.fds = (struct workerwire_fds){ { memory.fd }, 1 };
-	done = remote_call(get->worker, &call, error) &&
-	       answer_take(get->worker, &call.message, &memory, ret_bytes, error);
+	done = remote_call(get->worker, &call, &why) &&
+	       answer_take(get->worker, &call.message, &memory, ret_bytes, &why);
 	sharedmem_done(&memory);
-	return done;
+	if (done)
+		return TRUE;
+	/* The next file has a new one. */
+	if (worker_is_to_blame(why))
+		g_clear_pointer(&get->worker->worker, worker_free);
+	g_propagate_error(error, why);
+	return FALSE;
 }
