@@ -12,6 +12,7 @@
 #include "healthmethods.h"
 #include "publish.h"
 #include "source.h"
+#include "source_ostree.h"
 #include "store_methods.h"
 #include "tpm_methods.h"
 #include "work.h"
@@ -113,7 +114,8 @@ static gboolean url_take(const char *url, char **ret_url, GError **error)
 	if (strlen(url) > MANAGER_URL_MAX)
 		return failure_set(error, FAULT_HTTP_URL, "the address is longer than %d bytes",
 				   MANAGER_URL_MAX);
-	if (!g_str_has_prefix(url, "http://") && !g_str_has_prefix(url, "https://"))
+	if (!g_str_has_prefix(url, "http://") && !g_str_has_prefix(url, "https://") &&
+	    !source_ostree_is_url(url))
 		return failure_set(error, FAULT_HTTP_URL, "\"%s\" is not an http or https address",
 				   url);
 	*ret_url = g_strdup(url);

@@ -127,6 +127,7 @@ static gboolean channel_fill(struct outlook *outlook, const struct outlook_ask *
 		return FALSE;
 	if (!catalogue_load(outlook->catalogue, now_s, &why))
 		g_debug("the repository is not known yet: %s", why->message);
+	outlook->input.undated = catalogue_is_undated(outlook->catalogue);
 	outlook->input.expires_s = catalogue_expires(outlook->catalogue);
 	outlook->input.channel = catalogue_channel(outlook->catalogue);
 	if (config->omaha_url == NULL)

@@ -5,11 +5,14 @@
 
 #include "failure.h"
 #include "network.h"
+#include "ostreeref.h"
 #include "repo.h"
 
 struct catalogue {
 	const struct config *config;
-	struct repo *repo;
+	struct repo *repo;         /* NULL: an ostree repository's ref */
+	struct ostreeref ref;      /* of a ref that was looked at */
+	GCancellable *cancellable; /* may be NULL; owned */
 	struct channel *channel;
 };
 
@@ -43,6 +46,10 @@ struct catalogue *catalogue_open(const struct config *config, GCancellable *canc
 			    "the configuration names no repository: set [repository] url=");
 		return NULL;
 	}
+	if (cancellable != NULL)
+		catalogue->cancellable = g_object_ref(cancellable);
+	if (ostreeref_is_configured(config))
+		return g_steal_pointer(&catalogue);
 	catalogue->repo = repo_open(&options, error);
 	return catalogue->repo != NULL ? g_steal_pointer(&catalogue) : NULL;
 }
@@ -53,6 +60,8 @@ void catalogue_close(struct catalogue *catalogue)
 		return;
 	channel_free(catalogue->channel);
 	repo_close(catalogue->repo);
+	ostreeref_clear(&catalogue->ref);
+	g_clear_object(&catalogue->cancellable);
 	g_free(catalogue);
 }
 
@@ -75,13 +84,33 @@ static gboolean channel_read(struct catalogue *catalogue, GError **error)
 	return TRUE;
 }
 
+static gboolean ref_take(struct catalogue *catalogue, gboolean load, GError **error)
+{
+	struct ostreeref ref = { .commit = NULL };
+	const gboolean done = load ? ostreeref_load(catalogue->config, &ref, error)
+				   : ostreeref_look(catalogue->config, catalogue->cancellable, &ref,
+						    error);
+
+	if (!done)
+		return FALSE;
+	ostreeref_clear(&catalogue->ref);
+	catalogue->ref = ref;
+	channel_free(catalogue->channel);
+	catalogue->channel = ostreeref_channel(catalogue->config, &ref);
+	return TRUE;
+}
+
 gboolean catalogue_refresh(struct catalogue *catalogue, gint64 now_s, GError **error)
 {
+	if (catalogue->repo == NULL)
+		return ref_take(catalogue, FALSE, error);
 	return repo_refresh(catalogue->repo, now_s, error) && channel_read(catalogue, error);
 }
 
 gboolean catalogue_load(struct catalogue *catalogue, gint64 now_s, GError **error)
 {
+	if (catalogue->repo == NULL)
+		return ref_take(catalogue, TRUE, error);
 	return repo_load(catalogue->repo, now_s, error) && channel_read(catalogue, error);
 }
 
@@ -96,9 +125,14 @@ void catalogue_advise(struct catalogue *catalogue, const struct advice *advice)
 		advice_apply(advice, catalogue->channel);
 }
 
+gboolean catalogue_is_undated(const struct catalogue *catalogue)
+{
+	return catalogue->repo == NULL;
+}
+
 gint64 catalogue_expires(const struct catalogue *catalogue)
 {
-	return repo_expires(catalogue->repo, NULL);
+	return catalogue->repo != NULL ? repo_expires(catalogue->repo, NULL) : 0;
 }
 
 void catalogue_bundle_clear(struct catalogue_bundle *bundle)
@@ -162,6 +196,16 @@ static gboolean choice_take(struct choice *choice, const struct offer_wanted *wa
 	return TRUE;
 }
 
+/* The channel has that one release, which has one bundle. */
+static gboolean ref_find(const struct catalogue *catalogue, struct catalogue_bundle *ret_bundle)
+{
+	const struct ostreeref *ref = &catalogue->ref;
+
+	ret_bundle->location = ostreeref_url(catalogue->config, ref);
+	memcpy(ret_bundle->manifest_hash, ref->manifest_hash, sizeof ref->manifest_hash);
+	return TRUE;
+}
+
 gboolean catalogue_find(struct catalogue *catalogue, const struct channel_release *release,
 			const char *running, gboolean full_only,
 			struct catalogue_bundle *ret_bundle, GError **error)
@@ -176,6 +220,8 @@ gboolean catalogue_find(struct catalogue *catalogue, const struct channel_releas
 	struct choice choice = { .count = 0 };
 	gboolean done;
 
+	if (catalogue->repo == NULL)
+		return ref_find(catalogue, ret_bundle);
 	for (char **name = release->bundles; *name != NULL && choice.count < CHANNEL_BUNDLES_MAX;
 	     name++)
 		choice_add(&choice, catalogue->repo, *name);

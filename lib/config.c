@@ -53,6 +53,8 @@ static const struct key KEYS[] = {
 	{ "product", "architecture", KEY_TEXT, offsetof(struct config, architecture), NULL, 0, 0 },
 	{ "trust", "keyring", KEY_PATH, offsetof(struct config, keyring), "/etc/azupdate/keyring",
 	  0, 0 },
+	{ "trust", "ostree-keys", KEY_PATH, offsetof(struct config, ostree_keys),
+	  "/etc/azupdate/ostree-keys", 0, 0 },
 	{ "paths", "state", KEY_PATH, offsetof(struct config, state_dir), "/var/lib/azupdate", 0,
 	  0 },
 	{ "paths", "run", KEY_PATH, offsetof(struct config, run_dir), "/run/azupdate", 0, 0 },

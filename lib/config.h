@@ -33,6 +33,7 @@ struct config {
 	char *product;             /* [product] name=, required */
 	char *architecture;        /* [product] architecture=, default: this machine's */
 	char *keyring;             /* [trust] keyring=, default /etc/azupdate/keyring */
+	char *ostree_keys;         /* [trust] ostree-keys=, default /etc/azupdate/ostree-keys */
 	char *state_dir;           /* [paths] state=, default /var/lib/azupdate */
 	char *run_dir;             /* [paths] run=, default /run/azupdate */
 	char *efivars_dir;         /* [paths] efivars=, default /sys/firmware/efi/efivars */

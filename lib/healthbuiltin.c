@@ -10,6 +10,7 @@
 #include "dmroot.h"
 #include "healthjudge.h"
 #include "httpcall.h"
+#include "source_ostree.h"
 #include "systemdunits.h"
 
 enum {
@@ -134,8 +135,10 @@ static char *source_look(const struct health_options *options, GCancellable *can
 	if (base == NULL)
 		return g_strdup("no repository is configured");
 	/* What a client asks a repository for first, whatever it holds. */
-	url = g_strconcat(base, g_str_has_suffix(base, "/") ? "" : "/", "metadata/timestamp.json",
-			  NULL);
+	url = source_ostree_ref_url(base);
+	if (url == NULL)
+		url = g_strconcat(base, g_str_has_suffix(base, "/") ? "" : "/",
+				  "metadata/timestamp.json", NULL);
 	call.url = url;
 	if (!httpcall_run(&call, options->expected.network, cancellable, &answer, &why))
 		return g_strdup(why->message);

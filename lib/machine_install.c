@@ -10,7 +10,9 @@
 #include "failure.h"
 #include "machine_payloads.h"
 #include "network.h"
+#include "ostreeref.h"
 #include "recstore.h"
+#include "source_ostree.h"
 #include "storesource.h"
 
 struct install {
@@ -98,7 +100,8 @@ static gboolean manifest_check(struct install *install, GError **error)
 			   install->manifest->version);
 }
 
-/* What came out of a repository or a bundle was judged when it came. */
+/* What came out of a repository or a bundle was judged when it came; so was the ref that the
+ * machine follows. */
 static gboolean metadata_check(struct install *install, GError **error)
 {
 	const struct carried_options options = {
@@ -109,6 +112,7 @@ static gboolean metadata_check(struct install *install, GError **error)
 	};
 
 	return install->options->manifest_hash != NULL || install->options->stored != NULL ||
+	       ostreeref_is_followed(options.config, install->options->url) ||
 	       carried_check(install->bundle, &options, error);
 }
 
@@ -172,7 +176,8 @@ static gboolean install_check(struct install *install, GError **error)
 	if (machine->boot->running != MACHINE_RUNNING_UNKNOWN)
 		install->running = slotstore_read(&machine->layout->boot[machine->boot->running],
 						  NULL);
-	return metadata_check(install, error) && manifest_check(install, error) &&
+	return ostreeref_origin_check(install->source, install->manifest, error) &&
+	       metadata_check(install, error) && manifest_check(install, error) &&
 	       release_check(install, error) && past_check(install, error) &&
 	       target_choose(install, error);
 }
@@ -290,6 +295,8 @@ struct source *machine_source_open(const struct machine *machine,
 
 	if (options->stored != NULL)
 		return storesource_open(store, options->stored, options->cancellable, error);
+	if (options->url != NULL && source_ostree_is_url(options->url))
+		return ostreeref_open(machine->config, options->url, options->cancellable, error);
 	return options->url != NULL
 		       ? source_open_http(options->url, &network, options->cancellable, error)
 		       : source_open_fd(options->fd, options->cancellable, error);

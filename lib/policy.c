@@ -286,6 +286,9 @@ static void release_decide(struct work *work)
 					     .blocks = true,
 					     .until_s = MAX(work->check_s, input->now_s + 1) });
 	} else {
+		if (input->undated)
+			note(work, (struct policy_reason){ .id = POLICY_REASON_UNDATED,
+							   .until_s = POLICY_UNTIL_ACT });
 		work->pick = policypick_choose(input, work->decision);
 		if (drop_decide(work))
 			return;

@@ -62,6 +62,7 @@ enum policy_reason_id {
 	POLICY_REASON_NEVER_CHECKED,   /* there is no channel document yet */
 	POLICY_REASON_UNREACHABLE,     /* have: since when the server does not answer, 0: ever */
 	POLICY_REASON_EXPIRED,         /* have: when the metadata expired */
+	POLICY_REASON_UNDATED,         /* what the channel says cannot expire */
 	POLICY_REASON_RUNNING_REVOKED, /* version, text: why */
 	POLICY_REASON_NO_WAY,          /* version: running, revoked, and nothing to move to */
 	POLICY_REASON_DEAD_END,        /* version, text; running, or not moved to */
@@ -198,6 +199,7 @@ struct policy_input {
 	const struct policy_machine *machine;
 	const struct channel *channel; /* NULL: none yet */
 	int64_t expires_s;             /* the repository's metadata; 0: unknown */
+	bool undated;                  /* there is no such time: it is an ostree repository's ref */
 	const struct policy_config *config;
 	const struct policy_state *state;
 };

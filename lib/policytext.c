@@ -25,6 +25,7 @@ static const struct text REASONS[POLICY_REASON_COUNT] = {
 						       "did {have_time}]" },
 	[POLICY_REASON_EXPIRED] = { "metadata-expired",
 				    "the repository's metadata expired {have_time}" },
+	[POLICY_REASON_UNDATED] = { "undated", "an ostree ref: no expiry, waves or revocations" },
 	[POLICY_REASON_RUNNING_REVOKED] = { "running-revoked",
 					    "{version} runs, and is revoked[: {text}]" },
 	[POLICY_REASON_NO_WAY] = { "no-way", "there is nothing that {version} may move to" },

@@ -352,6 +352,27 @@ static void test_deltas(void)
 	}
 }
 
+/* What a ref cannot say is told, and holds nothing back. */
+static void test_undated(void)
+{
+	struct world world;
+	struct policy_decision decision;
+	const struct policy_reason *reason;
+
+	world_make(&world, ALL_FINE);
+	world.input.expires_s = 0;
+	decision = ask(&world);
+	expect(reason_find(&decision, POLICY_REASON_UNDATED) == NULL);
+	world.input.undated = true;
+	decision = ask(&world);
+	reason = reason_find(&decision, POLICY_REASON_UNDATED);
+	expect(decision.action == POLICY_STAGE && reason != NULL && !reason->blocks);
+	world.input.channel = NULL;
+	decision = ask(&world);
+	expect(reason_find(&decision, POLICY_REASON_UNDATED) == NULL);
+	expect(reason_find(&decision, POLICY_REASON_NEVER_CHECKED) != NULL);
+}
+
 /* Odd values from a state file or a clock that was wrong neither stop it for ever nor overflow. */
 static void test_odd(void)
 {
@@ -400,6 +421,7 @@ static const struct tap_case CASES[] = {
 	{ "staged again, another build", test_staged_hash },
 	{ "activated, then paused or revoked", test_activated },
 	{ "deltas that fail", test_deltas },
+	{ "a channel without expiry", test_undated },
 	{ "odd values", test_odd },
 };
 TAP_MAIN(CASES)

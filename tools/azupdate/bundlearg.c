@@ -10,7 +10,13 @@
 
 gboolean bundlearg_is_url(const char *bundle)
 {
-	return g_str_has_prefix(bundle, "http://") || g_str_has_prefix(bundle, "https://");
+	static const char *const SCHEMES[] = { "http://", "https://", "ostree+http://",
+					       "ostree+https://" };
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(SCHEMES); i++)
+		if (g_str_has_prefix(bundle, SCHEMES[i]))
+			return TRUE;
+	return FALSE;
 }
 
 GUnixFDList *bundlearg_open(const char *bundle, GError **error)
