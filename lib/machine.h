@@ -179,8 +179,9 @@ struct machine_stored {      /* what was done to it; free with _clear */
 	guint64 store_bytes; /* what it takes now */
 };
 void machine_stored_clear(struct machine_stored *stored);
-/* Stores the running release, if it is committed; then prunes. FAULT_STORE_UNCOMMITTED, _LIMIT, and
- * those of store_add(). Of the options only progress and cancellable count, here and below. */
+/* Stores the running release, if it is committed; before it the other slot's, where that was
+ * committed and is not stored, as far as it can be; then prunes. FAULT_STORE_UNCOMMITTED, _LIMIT,
+ * and those of store_add(). Of the options only progress and cancellable count, here and below. */
 gboolean machine_store_add(struct machine *machine, const struct machine_install *options,
 			   struct machine_stored *ret_stored, GError **error);
 /* Also where none are to be kept: then all of them go. */

@@ -16,7 +16,7 @@ struct shelf {
 	struct machine *machine;
 	const struct machine_install *options;
 	struct storerepo *repo;
-	struct slotstore *running;
+	struct slotstore *release; /* what stands in the slot that is to be stored */
 	GBytes *manifest_bytes;
 	GBytes *signature;
 	struct disk *disks[STOREINDEX_PAYLOADS];
@@ -44,16 +44,21 @@ static gboolean shelf_open(struct shelf *shelf, gboolean create, GError **error)
 	return shelf->repo != NULL;
 }
 
+static void release_close(struct shelf *shelf)
+{
+	g_clear_pointer(&shelf->release, slotstore_free);
+	g_clear_pointer(&shelf->manifest_bytes, g_bytes_unref);
+	g_clear_pointer(&shelf->signature, g_bytes_unref);
+	for (unsigned i = 0; i < STOREINDEX_PAYLOADS; i++)
+		g_clear_pointer(&shelf->disks[i], disk_close);
+}
+
 static void shelf_done(struct shelf *shelf, gboolean done)
 {
 	if (shelf->repo != NULL)
 		shelf->stored->store_bytes = storerepo_size(shelf->repo);
 	storerepo_free(shelf->repo);
-	slotstore_free(shelf->running);
-	g_clear_pointer(&shelf->manifest_bytes, g_bytes_unref);
-	g_clear_pointer(&shelf->signature, g_bytes_unref);
-	for (unsigned i = 0; i < STOREINDEX_PAYLOADS; i++)
-		disk_close(shelf->disks[i]);
+	release_close(shelf);
 	if (!done)
 		machine_stored_clear(shelf->stored);
 }
@@ -113,19 +118,19 @@ static gboolean commitment_check(struct shelf *shelf, unsigned slot, GError **er
 			   machine_slot_name(slot));
 }
 
-static gboolean running_read(struct shelf *shelf, unsigned slot, GError **error)
+static gboolean release_read(struct shelf *shelf, unsigned slot, GError **error)
 {
 	const struct layout_part *part = &shelf->machine->layout->boot[slot];
 
-	shelf->running = slotstore_read(part, error);
-	if (shelf->running == NULL)
+	shelf->release = slotstore_read(part, error);
+	if (shelf->release == NULL)
 		return FALSE;
-	if (shelf->running->manifest == NULL)
+	if (shelf->release->manifest == NULL)
 		return failure_set(error, FAULT_MANIFEST_SYNTAX,
 				   "the manifest in slot %s cannot be read",
 				   machine_slot_name(slot));
 	/* What the restore will ask is asked now, when something can still be done about it. */
-	return slotstore_signed_read(part, &shelf->running->head, &shelf->manifest_bytes,
+	return slotstore_signed_read(part, &shelf->release->head, &shelf->manifest_bytes,
 				     &shelf->signature, error) &&
 	       crypto_cms_verify_past(g_bytes_get_data(shelf->manifest_bytes, NULL),
 				      g_bytes_get_size(shelf->manifest_bytes),
@@ -138,7 +143,7 @@ static gboolean places_open(struct shelf *shelf, unsigned slot, struct store_rel
 			    GError **error)
 {
 	const struct layout *layout = shelf->machine->layout;
-	const struct manifest *manifest = shelf->running->manifest;
+	const struct manifest *manifest = shelf->release->manifest;
 	const struct layout_part *parts[] = { &layout->boot[slot], &layout->root[slot] };
 	const struct manifest_image *images[] = { &manifest->uki, &manifest->root };
 	static const uint64_t OFFSETS[] = { SLOTSTORE_UKI_OFFSET, 0 };
@@ -173,7 +178,7 @@ static void progress_report(const struct converge_progress *converge, gpointer u
 /* What does not fit alone must be told: else it would be stored and dropped each time. */
 static gboolean limit_check(const struct shelf *shelf, GError **error)
 {
-	const char *version = shelf->running->manifest->version;
+	const char *version = shelf->release->manifest->version;
 
 	for (guint i = 0; i < shelf->stored->dropped->len; i++)
 		if (strcmp(shelf->stored->dropped->pdata[i], version) == 0)
@@ -184,9 +189,9 @@ static gboolean limit_check(const struct shelf *shelf, GError **error)
 	return TRUE;
 }
 
-static gboolean running_add(struct shelf *shelf, GError **error)
+static gboolean slot_add(struct shelf *shelf, unsigned slot, uint64_t *ret_new_bytes,
+			 GError **error)
 {
-	const unsigned slot = shelf->machine->boot->running;
 	const struct store_options options = {
 		.report = progress_report,
 		.user_data = (gpointer)shelf->options,
@@ -194,11 +199,50 @@ static gboolean running_add(struct shelf *shelf, GError **error)
 	};
 	struct store_release release = { NULL };
 
-	if (!commitment_check(shelf, slot, error) || !running_read(shelf, slot, error) ||
-	    !places_open(shelf, slot, &release, error) || !shelf_open(shelf, TRUE, error) ||
-	    !store_add(shelf->repo, &release, &options, &shelf->stored->new_bytes, error))
+	return release_read(shelf, slot, error) && places_open(shelf, slot, &release, error) &&
+	       store_add(shelf->repo, &release, &options, ret_new_bytes, error);
+}
+
+/* The fallback was stored when it was committed, unless that was cut short: this is the last time
+ * to do it, since the next install overwrites it. Only a cancel fails; that it cannot be stored is
+ * no reason to drop the running one. */
+static gboolean fallback_add(struct shelf *shelf, GError **error)
+{
+	const unsigned slot = 1 - shelf->machine->boot->running;
+	GError *why = NULL;
+	uint64_t new_bytes;
+	struct bootrec rec;
+	fault lost;
+
+	if (!machine_record_load(shelf->machine, &rec, &lost, error))
 		return FALSE;
-	shelf->stored->version = g_strdup(shelf->running->manifest->version);
+	if (rec.table.slots[slot].state != SLOT_GOOD)
+		return TRUE;
+	if (slot_add(shelf, slot, &new_bytes, &why)) {
+		shelf->stored->new_bytes += new_bytes;
+	} else if (g_error_matches(why, FAILURE, FAULT_JOB_CANCELLED)) {
+		g_propagate_error(error, why);
+		return FALSE;
+	} else {
+		g_message("the release in slot %s is not stored: %s", machine_slot_name(slot),
+			  why->message);
+		g_error_free(why);
+	}
+	release_close(shelf);
+	return TRUE;
+}
+
+/* The running release last: so it is the newest of the store. */
+static gboolean running_add(struct shelf *shelf, GError **error)
+{
+	const unsigned slot = shelf->machine->boot->running;
+	uint64_t new_bytes;
+
+	if (!commitment_check(shelf, slot, error) || !shelf_open(shelf, TRUE, error) ||
+	    !fallback_add(shelf, error) || !slot_add(shelf, slot, &new_bytes, error))
+		return FALSE;
+	shelf->stored->new_bytes += new_bytes;
+	shelf->stored->version = g_strdup(shelf->release->manifest->version);
 	return prune(shelf, error) && limit_check(shelf, error);
 }
 

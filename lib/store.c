@@ -17,14 +17,16 @@ enum {
 	WINDOW = 256, /* blocks that are read at once */
 };
 
-/* Names. A ref takes letters, digits, dots, dashes and underscores; a version ~ ^ + as well. */
+/* Names. A ref takes letters, digits, dots, dashes and underscores; a version ~ ^ + as well. What
+ * begins as libostree's files for the time being do is no name. */
 
 char *store_name(const char *version)
 {
 	GString *name = g_string_new(NULL);
 
 	for (const char *at = version; *at != '\0'; at++)
-		if (g_ascii_isalnum(*at) || *at == '.' || *at == '-')
+		if ((g_ascii_isalnum(*at) || *at == '.' || *at == '-') &&
+		    !(at == version && g_str_has_prefix(version, STOREREPO_LEFTOVER)))
 			g_string_append_c(name, *at);
 		else
 			g_string_append_printf(name, "_%02x", (unsigned char)*at);

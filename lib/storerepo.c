@@ -9,6 +9,7 @@
 #include <ostree.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "crypto.h"
 #include "failure.h"
@@ -496,12 +497,28 @@ gboolean storerepo_remove(struct storerepo *repo, const char *name, GError **err
 	return fail(error, cause, FAULT_STORE_WRITE, "cannot drop a release");
 }
 
+/* libostree takes them for entries, and cleans up in its own folder only. */
+static void leftovers_remove(struct storerepo *repo)
+{
+	g_autofree char *path = g_build_filename(repo->path, "refs", "heads", REF_PREFIX, NULL);
+	g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
+	const char *name;
+
+	while (folder != NULL && (name = g_dir_read_name(folder)) != NULL) {
+		g_autofree char *file = g_build_filename(path, name, NULL);
+
+		if (g_str_has_prefix(name, STOREREPO_LEFTOVER))
+			(void)unlink(file); /* if it stays, it is ignored again */
+	}
+}
+
 gboolean storerepo_sweep(struct storerepo *repo, GError **error)
 {
 	guint64 size_bytes = 0;
 	gint total = 0, pruned = 0;
 	GError *cause = NULL;
 
+	leftovers_remove(repo);
 	if (ostree_repo_prune(repo->repo, OSTREE_REPO_PRUNE_FLAGS_REFS_ONLY, 0, &total, &pruned,
 			      &size_bytes, repo->cancellable, &cause))
 		return TRUE;

@@ -17,6 +17,9 @@ enum {
 	STOREREPO_FILE_MAX = 64 * 1024 * 1024, /* bytes of an object */
 };
 
+/* What a kill may leave beside the entries has a name that begins like this; no entry may. */
+#define STOREREPO_LEFTOVER "tmp."
+
 struct storerepo;
 typedef struct storerepo Storerepo; /* for g_autoptr() only */
 
@@ -67,7 +70,7 @@ gboolean storerepo_verify(struct storerepo *repo, const char *name, GHashTable *
 
 /* Takes an entry away; its objects stay until the next sweep. That there is none is no failure. */
 gboolean storerepo_remove(struct storerepo *repo, const char *name, GError **error);
-/* Removes the objects that no entry has. */
+/* Removes the objects that no entry has, and what a kill has left. */
 gboolean storerepo_sweep(struct storerepo *repo, GError **error);
 /* What the folder takes on its file system, in bytes. */
 uint64_t storerepo_size(const struct storerepo *repo);

@@ -216,7 +216,7 @@ static void sound_run(struct loop *loop)
 static void ills_walk(struct loop *loop)
 {
 	for (unsigned sticky = 0; sticky <= (loop->options->every ? 1 : 0); sticky++) {
-		for (unsigned ill = SYSFAULT_EIO; ill < SYSFAULT_ILL_COUNT; ill++) {
+		for (unsigned ill = SYSFAULT_EIO; ill < SYSFAULT_KILL; ill++) {
 			/* Whoever is always interrupted, or gets half, never ends. */
 			if (sticky != 0 && (ill == SYSFAULT_EINTR || ill == SYSFAULT_SHORT))
 				continue;

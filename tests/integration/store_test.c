@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The store of past releases, on a disk in a file: five releases are installed and committed one
- * after the other, each is made again bit for bit, and what kills, full disks and rot can do. */
+ * after the other, each is made again bit for bit, and what full disks, rot and
+ * kills can do; storekill_test.c has more of those. */
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -100,6 +101,14 @@ static gboolean stored_is(const char *wanted)
 			printf("# stored: %s\n", found);
 	/* Those of one second stand in the order of their versions, which here is the same. */
 	return strcmp(found, wanted) == 0;
+}
+
+static void entry_remove(const char *version, gboolean and_sweep)
+{
+	g_autoptr(Storerepo) repo = storerepo_open(store_path, FALSE, NULL, NULL);
+
+	expect(storerepo_remove(repo, version, NULL));
+	expect(!and_sweep || storerepo_sweep(repo, NULL));
 }
 
 static void commit_running(unsigned slot)
@@ -332,11 +341,7 @@ static void test_rot_healed(void)
 
 	reset();
 	expect(piece_flip("5", 3));
-	{
-		g_autoptr(Storerepo) repo = storerepo_open(store_path, FALSE, NULL, NULL);
-
-		expect(storerepo_remove(repo, "5", NULL));
-	}
+	entry_remove("5", FALSE);
 	expect(store_do(machine_store_add, NULL) == FAULT_OK);
 	expect(store_do(machine_store_check, &dropped) == FAULT_OK && dropped == 0);
 	expect(stored_is("1 2 3 4 5"));
@@ -418,6 +423,65 @@ static void test_repair_rotten(void)
 	expect(stored_is("1 2 3 4"));
 }
 
+/* What was cut short after the commit before is done now; rot in it is in nobody's way. */
+static void test_fallback(void)
+{
+	reset();
+	entry_remove("4", TRUE);
+	entry_remove("5", TRUE);
+	expect(store_do(machine_store_add, NULL) == FAULT_OK);
+	expect(stored_is("1 2 3 4 5"));
+	reset();
+	entry_remove("4", TRUE);
+	entry_remove("5", TRUE);
+	slot_damage(SLOT_B, 1);
+	expect(store_do(machine_store_add, NULL) == FAULT_OK);
+	expect(stored_is("1 2 3 5"));
+}
+
+/* Version 1 anew, with keys that were good a month ago, and a disk that was made then. */
+static char *expired_make(void)
+{
+	const char *azbundle = g_getenv("AZBUNDLE");
+	g_autofree char *keys = fixture_path(fixture, "keys");
+	g_autofree char *kept = fixture_path(fixture, "keys-kept");
+	g_autofree char *expired = fixture_path(fixture, "keys-expired");
+	char *keyring = g_build_filename(expired, "ca.crt", NULL);
+
+	fixture_run("mv", keys, kept, NULL);
+	fixture_run("faketime", "-f", "-30d", azbundle, "keys", "--days=9", keys, NULL);
+	fixture_release(fixture, 1, ROOT_BLOCKS);
+	fixture_run("mv", keys, expired, NULL);
+	fixture_run("mv", kept, keys, NULL);
+	fixture_run("rm", fixture->disk, NULL);
+	fixture_run("faketime", "-f", "-30d", azbundle, "disk", "--azboot", fixture->bundle[1],
+		    "--keyring", keyring, "--var-size", "8", "--esp-size", "33", "-o",
+		    fixture->disk, fixture->bundle[1], NULL);
+	return keyring;
+}
+
+/* It was installed while its certificate was good, and that is over now. */
+static void test_expired(void)
+{
+	g_autofree char *same = fixture_path(fixture, "1-kept.azb");
+	g_autofree char *keyring = NULL;
+	char *mine = fixture->config.keyring;
+	struct machine_installed installed;
+
+	reset();
+	fixture_copy(fixture->bundle[1], same);
+	keyring = expired_make();
+	fixture->config.keyring = keyring;
+	expect(fixture_install(fixture, fixture->bundle[1], TRUE) == FAULT_SIGNATURE_EXPIRED);
+	expect(store_do(machine_store_add, NULL) == FAULT_OK);
+	fixture_copy(disk_then, fixture->disk);
+	expect(restore("1", 0, &installed) == FAULT_OK);
+	machine_installed_clear(&installed);
+	fixture->config.keyring = mine;
+	expect(fixture_slot_holds(fixture, SLOT_B, same));
+	expect(restore("1", 0, &installed) == FAULT_SIGNATURE_UNTRUSTED);
+}
+
 /* A state folder of its own, so small that it can be filled. */
 static void test_full(void)
 {
@@ -441,11 +505,7 @@ static void test_full(void)
 	expect(store_do(machine_store_prune, NULL) == FAULT_OK);
 	fixture_boot(fixture, SLOT_B); /* 4 runs; it is to be stored anew */
 	fixture->config.store_history = 3;
-	{
-		g_autoptr(Storerepo) repo = storerepo_open(path, FALSE, NULL, NULL);
-
-		expect(storerepo_remove(repo, "4", NULL) && storerepo_sweep(repo, NULL));
-	}
+	entry_remove("4", TRUE);
 	g_autofree char *bytes = g_malloc0(4 << 20);
 	const int fd = open(ballast, O_CREAT | O_WRONLY, 0600);
 
@@ -463,15 +523,16 @@ static void test_full(void)
 	expect(umount(small) == 0);
 }
 
-/* A child does it again and again, and is killed after so many microseconds. */
-static void killed(void (*work)(void), gulong after_us)
+/* A child restores, and is killed after so many microseconds. */
+static void restore_killed(gulong after_us)
 {
 	const pid_t child = fork();
+	struct machine_installed installed;
 	int status;
 
 	if (child == 0) {
 		fclose(stdout);
-		work();
+		(void)restore("2", 0, &installed);
 		_exit(0);
 	}
 	g_usleep(after_us);
@@ -479,83 +540,22 @@ static void killed(void (*work)(void), gulong after_us)
 	waitpid(child, &status, 0);
 }
 
-static void work_add(void)
-{
-	(void)store_do(machine_store_add, NULL);
-}
-
-static void work_prune(void)
-{
-	fixture->config.store_history = 1;
-	(void)store_do(machine_store_prune, NULL);
-}
-
-static void work_restore(void)
-{
-	struct machine_installed installed;
-
-	(void)restore("2", 0, &installed);
-}
-
 enum { KILLS = 8 };
-
-static void expect_store_whole(void)
-{
-	g_autofree char *versions = stored_versions();
-	guint dropped = 0;
-
-	expect(strchr(versions, '-') == NULL);
-	expect(store_do(machine_store_check, &dropped) == FAULT_OK && dropped == 0);
-}
-
-static void test_killed_add(void)
-{
-	unsigned there = 0;
-
-	for (unsigned i = 0; i < KILLS; i++) {
-		reset();
-		{
-			g_autoptr(Storerepo) repo = storerepo_open(store_path, FALSE, NULL, NULL);
-
-			expect(storerepo_remove(repo, "5", NULL) && storerepo_sweep(repo, NULL));
-		}
-		killed(work_add, 2000 + i * 20000);
-		expect_store_whole();
-		there += stored_is("1 2 3 4 5") ? 1 : 0;
-		expect(store_do(machine_store_add, NULL) == FAULT_OK);
-		expect(stored_is("1 2 3 4 5"));
-	}
-	printf("# %u kills, after %u of them the release was stored\n", KILLS, there);
-}
-
-static void test_killed_prune(void)
-{
-	for (unsigned i = 0; i < KILLS; i++) {
-		g_autofree char *versions = NULL;
-
-		reset();
-		killed(work_prune, 1000 + i * 10000);
-		versions = stored_versions();
-		expect(g_str_has_suffix(versions, "3 4 5"));
-		expect_store_whole();
-		fixture->config.store_history = 1;
-		expect(store_do(machine_store_prune, NULL) == FAULT_OK);
-		expect(stored_is("3 4 5"));
-	}
-}
 
 static void test_killed_restore(void)
 {
 	for (unsigned i = 0; i < KILLS; i++) {
 		struct machine_installed installed;
+		guint dropped = 0;
 
 		reset();
-		killed(work_restore, 2000 + i * 20000);
+		restore_killed(2000 + i * 20000);
 		expect(fixture_slot_holds(fixture, SLOT_A, fixture->bundle[LAST]));
 		expect(restore("2", 0, &installed) == FAULT_OK);
 		machine_installed_clear(&installed);
 		expect(fixture_slot_holds(fixture, SLOT_B, fixture->bundle[2]));
-		expect_store_whole();
+		expect(stored_is("1 2 3 4 5"));
+		expect(store_do(machine_store_check, &dropped) == FAULT_OK && dropped == 0);
 	}
 }
 
@@ -572,16 +572,17 @@ static const struct tap_case CASES[] = {
 	{ "a slot is healed from the store", test_repair },
 	{ "a lost header is healed from the store", test_repair_header },
 	{ "a rotten store is no help, and no harm", test_repair_rotten },
+	{ "the fallback that was not stored yet", test_fallback },
 	{ "a full disk", test_full },
-	{ "killed while storing", test_killed_add },
-	{ "killed while pruning", test_killed_prune },
 	{ "killed while restoring", test_killed_restore },
+	{ "a certificate that has expired since", test_expired },
 };
 
 int main(void)
 {
 	int status;
 
+	g_setenv("ASAN_OPTIONS", "verify_asan_link_order=0", FALSE); /* for faketime */
 	fixture = fixture_new(ROOT_BLOCKS);
 	fixture_release(fixture, 4, ROOT_BLOCKS);
 	fixture_release(fixture, LAST, ROOT_BLOCKS);

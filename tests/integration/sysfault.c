@@ -22,10 +22,11 @@ enum { /* ways in which a call is known to fail, of manual pages and file system
        NOMEM = 1u << SYSFAULT_ENOMEM,
        INTR = 1u << SYSFAULT_EINTR,
        SHORT = 1u << SYSFAULT_SHORT,
+       KILL = 1u << SYSFAULT_KILL,
        ERRORS = EIO_ | NOSPC | NOMEM | INTR,
        ARGUMENTS = 6,
        SIZE_ARGUMENT = 2, /* of the reads and writes that can be short */
-       CALLS_MAX = 48,
+       CALLS_MAX = 64,
 };
 
 struct call {
@@ -53,10 +54,16 @@ static const struct call CALLS[] = {
 	{ SYS_ftruncate, "ftruncate", EIO_ | INTR },
 	{ SYS_fallocate, "fallocate", EIO_ | NOSPC | INTR },
 	{ SYS_fadvise64, "fadvise", EIO_ },
-	{ SYS_rename, "rename", EIO_ | NOSPC },
-	{ SYS_renameat2, "renameat2", EIO_ | NOSPC },
-	{ SYS_unlink, "unlink", EIO_ },
-	{ SYS_mkdir, "mkdir", EIO_ | NOSPC },
+	{ SYS_rename, "rename", EIO_ | NOSPC | KILL },
+	{ SYS_renameat2, "renameat2", EIO_ | NOSPC | KILL },
+	{ SYS_unlink, "unlink", EIO_ | KILL },
+	{ SYS_mkdir, "mkdir", EIO_ | NOSPC | KILL },
+	{ SYS_renameat, "renameat", EIO_ | NOSPC | KILL },
+	{ SYS_unlinkat, "unlinkat", EIO_ | KILL },
+	{ SYS_rmdir, "rmdir", EIO_ | KILL },
+	{ SYS_mkdirat, "mkdirat", EIO_ | NOSPC | KILL },
+	{ SYS_linkat, "linkat", EIO_ | NOSPC | KILL },
+	{ SYS_symlinkat, "symlinkat", EIO_ | NOSPC | KILL },
 	{ SYS_fcntl, "fcntl", EIO_ | INTR },
 	{ SYS_ioctl, "ioctl", EIO_ },
 	{ SYS_lseek, "lseek", EIO_ },
@@ -74,9 +81,9 @@ static const struct call CALLS[] = {
 enum { CALL_COUNT = sizeof CALLS / sizeof CALLS[0] };
 _Static_assert((int)CALL_COUNT <= (int)CALLS_MAX, "a jump of the filter has 8 bits");
 
-static const int ERRNOS[SYSFAULT_ILL_COUNT] = { 0, EIO, ENOSPC, ENOMEM, EINTR, 0 };
-static const char *const NAMES[SYSFAULT_ILL_COUNT] = { "nothing", "EIO",   "ENOSPC",
-						       "ENOMEM",  "EINTR", "short" };
+static const int ERRNOS[SYSFAULT_ILL_COUNT] = { 0, EIO, ENOSPC, ENOMEM, EINTR, 0, 0 };
+static const char *const NAMES[SYSFAULT_ILL_COUNT] = { "nothing", "EIO",   "ENOSPC", "ENOMEM",
+						       "EINTR",   "short", "kill" };
 
 static const struct sysfault_plan *the_plan;
 static struct sysfault_report *the_report;
@@ -135,6 +142,8 @@ static bool is_hit(const struct call *call)
 		return false;
 	if (the_report->hit == NULL)
 		the_report->hit = call->name;
+	if (the_plan->ill == SYSFAULT_KILL)
+		(void)kill(getpid(), SIGKILL); /* nothing is left to say that it failed */
 	if (call->number == SYS_mmap || call->number == SYS_mremap)
 		the_report->no_memory = true;
 	return true;

@@ -12,6 +12,7 @@ enum sysfault_ill { /* what a call does instead of what it was asked for */
 		    SYSFAULT_ENOMEM,
 		    SYSFAULT_EINTR,
 		    SYSFAULT_SHORT, /* reads and writes: half of it, and says so */
+		    SYSFAULT_KILL, /* changes of names of files: the process is killed before it */
 		    SYSFAULT_ILL_COUNT
 };
 

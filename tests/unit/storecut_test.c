@@ -240,14 +240,14 @@ static void test_index_damaged(void)
 
 static void test_names(void)
 {
-	static const char *const VERSIONS[] = { "1", "2.0~rc1+git^5", "a_b-c.D", "0_7e" };
+	static const char *const VERSIONS[] = { "1", "2.0~rc1+git^5", "a_b-c.D", "0_7e", "tmp.x1" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(VERSIONS); i++) {
 		g_autofree char *name = store_name(VERSIONS[i]);
 		g_autofree char *version = store_version(name);
 
 		expect(g_strcmp0(version, VERSIONS[i]) == 0);
-		expect(strpbrk(name, "~^+/") == NULL);
+		expect(strpbrk(name, "~^+/") == NULL && !g_str_has_prefix(name, "tmp."));
 	}
 	expect(store_version("1_") == NULL && store_version("a/b") == NULL);
 	expect(store_version("_2F") == NULL && store_version("") == NULL);
