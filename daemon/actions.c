@@ -86,22 +86,35 @@ static gboolean option_is_set(GVariant *options, const char *wanted)
 	return is_set;
 }
 
+/* All others need the machine to themselves, also those that are new. */
+static gboolean is_beside(const char *method)
+{
+	static const char *const BESIDE[] = { "HealthHold", "Hold",   "Unhold",    "Approve",
+					      "Cancel",     "Attest", "TpmStatus", "StoreAdd" };
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(BESIDE); i++)
+		if (strcmp(method, BESIDE[i]) == 0)
+			return TRUE;
+	return FALSE;
+}
+
 struct actions_need actions_need(const char *method, GVariant *parameters)
 {
+	struct actions_need need = { .access = ACTIONS_ROOT, .beside = is_beside(method) };
 	g_autoptr(GVariant) options = options_of(parameters);
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(ROWS); i++) {
 		const struct row *row = &ROWS[i];
 
-		if (strcmp(row->method, method) != 0)
+		if (strcmp(row->method, method) != 0 ||
+		    (row->option != NULL &&
+		     (options == NULL || !option_is_set(options, row->option))))
 			continue;
-		if (row->option == NULL || (options != NULL && option_is_set(options, row->option)))
-			return (struct actions_need){
-				.access = row->id == NULL ? ACTIONS_ANYONE : ACTIONS_POLKIT,
-				.id = row->id,
-			};
+		need.access = row->id == NULL ? ACTIONS_ANYONE : ACTIONS_POLKIT;
+		need.id = row->id;
+		break;
 	}
-	return (struct actions_need){ .access = ACTIONS_ROOT };
+	return need;
 }
 
 static gboolean id_is_first(unsigned row)

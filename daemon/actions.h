@@ -20,7 +20,8 @@ enum actions_access {
 
 struct actions_need {
 	enum actions_access access;
-	const char *id; /* static; polkit's action for ACTIONS_POLKIT, else NULL */
+	const char *id;  /* static; polkit's action for ACTIONS_POLKIT, else NULL */
+	gboolean beside; /* it is done beside a job, or refused because of one: none is disturbed */
 };
 
 /* What a call of `method` with these arguments needs. Options that make a call do more make it

@@ -3,6 +3,7 @@
 
 struct batch {
 	const struct batch_kind *kind;
+	gpointer user_data;
 	GPtrArray *waiting; /* of calls, for the next look */
 	GPtrArray *asking;  /* for the one under way; NULL: there is none */
 	guint timer;        /* until the next one may begin; 0: none */
@@ -18,12 +19,12 @@ gboolean batch_is_busy(const struct batch *batch)
 
 static void look_run(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-	const struct batch_kind *kind = data;
+	const struct batch *batch = data;
 	GError *error = NULL;
-	gpointer result = kind->look(kind->user_data, &error);
+	gpointer result = batch->kind->look(batch->user_data, &error);
 
 	if (result != NULL)
-		g_task_return_pointer(task, result, kind->result_free);
+		g_task_return_pointer(task, result, batch->kind->result_free);
 	else
 		g_task_return_error(task, error);
 }
@@ -50,14 +51,14 @@ static void look_end(GObject *source, GAsyncResult *outcome, gpointer user_data)
 	gpointer result = g_task_propagate_pointer(G_TASK(outcome), &error);
 
 	if (result != NULL && batch->kind->seen != NULL)
-		batch->kind->seen(result, batch->kind->user_data);
+		batch->kind->seen(result, batch->user_data);
 	answer(batch, result, error);
 	if (result != NULL)
 		batch->kind->result_free(result);
 	if (batch->waiting->len > 0)
 		look_begin(batch);
 	else
-		batch->kind->quiet(batch->kind->user_data);
+		batch->kind->quiet(batch->user_data);
 }
 
 static gboolean look_now(gpointer user_data)
@@ -70,8 +71,8 @@ static gboolean look_now(gpointer user_data)
 	batch->asking = g_steal_pointer(&batch->waiting);
 	batch->waiting = g_ptr_array_new();
 	batch->begun_us = g_get_monotonic_time();
-	g_task_set_task_data(task, (gpointer)batch->kind, NULL);
-	if (batch->kind->begin(batch->kind->user_data, &error))
+	g_task_set_task_data(task, batch, NULL);
+	if (batch->kind->begin(batch->user_data, &error))
 		g_task_run_in_thread(task, look_run);
 	else
 		g_task_return_error(task, error);
@@ -97,11 +98,12 @@ void batch_ask(struct batch *batch, GDBusMethodInvocation *invocation)
 		look_begin(batch);
 }
 
-struct batch *batch_new(const struct batch_kind *kind)
+struct batch *batch_new(const struct batch_kind *kind, gpointer user_data)
 {
 	struct batch *batch = g_new0(struct batch, 1);
 
 	batch->kind = kind;
+	batch->user_data = user_data;
 	batch->waiting = g_ptr_array_new();
 	return batch;
 }

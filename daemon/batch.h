@@ -24,11 +24,10 @@ struct batch_kind {
 	GDestroyNotify result_free;
 	/* In the main thread, when nobody waits any more. */
 	void (*quiet)(gpointer user_data);
-	gpointer user_data;
 };
 
-/* Borrows `kind`. */
-struct batch *batch_new(const struct batch_kind *kind);
+/* Borrows `kind`; each of its functions gets `user_data`. */
+struct batch *batch_new(const struct batch_kind *kind, gpointer user_data);
 /* Only while it is not busy. */
 void batch_free(struct batch *batch);
 

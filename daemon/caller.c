@@ -10,7 +10,9 @@
 
 struct caller_gate {
 	GDBusConnection *bus;
-	GPtrArray *calls; /* of struct call, not decided yet */
+	caller_way make_way;
+	gpointer way_data;
+	GPtrArray *calls; /* of struct call, not passed or refused yet */
 	struct quietlog log;
 	unsigned asked; /* questions so far, for their names */
 	gboolean closing;
@@ -23,8 +25,9 @@ struct call {
 	struct actions_need need;
 	GCancellable *cancellable;
 	guint32 uid;
-	gboolean asking; /* polkit */
-	guint watch;     /* for the caller's end; 0: none */
+	gboolean asking;  /* polkit */
+	gboolean waiting; /* allowed, until there is way */
+	guint watch;      /* for the caller's end; 0: none */
 };
 
 static const char *method_of(const struct call *call)
@@ -63,6 +66,31 @@ static void call_pass(struct call *call)
 	call_end(call);
 }
 
+static GPtrArray *calls_waiting(const struct caller_gate *gate)
+{
+	GPtrArray *waiting = g_ptr_array_new();
+
+	for (guint i = 0; i < gate->calls->len; i++) {
+		struct call *call = g_ptr_array_index(gate->calls, i);
+
+		if (call->waiting)
+			g_ptr_array_add(waiting, call);
+	}
+	return waiting;
+}
+
+/* It is allowed. With too many before it, it is passed on, and refused by what they wait for. */
+static void call_allow(struct call *call)
+{
+	g_autoptr(GPtrArray) waiting = calls_waiting(call->gate);
+
+	call->asking = FALSE;
+	call->waiting = !call->need.beside && waiting->len < CALLER_WAITING_MAX &&
+			call->gate->make_way(call->gate->way_data);
+	if (!call->waiting)
+		call_pass(call);
+}
+
 static void call_refuse(struct call *call, fault why, const char *words)
 {
 	quietlog_say(&call->gate->log, "refused: %s of %s: %s", method_of(call), sender_of(call),
@@ -91,7 +119,7 @@ static void polkit_answered(enum polkit_answer answer, const char *why, gpointer
 	case POLKIT_YES:
 		g_message("%s by user %u: polkit allows %s", method_of(call), call->uid,
 			  call->need.id);
-		call_pass(call);
+		call_allow(call);
 		return;
 	case POLKIT_ABSENT:
 		call_refuse_absent(call);
@@ -179,7 +207,7 @@ static void uid_got(GObject *source, GAsyncResult *outcome, gpointer user_data)
 	}
 	g_variant_get(reply, "(u)", &call->uid);
 	if (call->uid == 0 || call->uid == geteuid())
-		call_pass(call);
+		call_allow(call);
 	else if (call->need.access != ACTIONS_POLKIT)
 		call_refuse_absent(call);
 	else if (questions_of(call->gate, call->uid) >= CALLER_QUESTIONS_MAX)
@@ -236,13 +264,23 @@ void caller_guard(struct caller_gate *gate, GDBusInterfaceSkeleton *skeleton)
 	g_signal_connect(skeleton, "g-authorize-method", G_CALLBACK(call_authorize), gate);
 }
 
-struct caller_gate *caller_gate_new(GDBusConnection *bus)
+struct caller_gate *caller_gate_new(GDBusConnection *bus, caller_way make_way, gpointer way_data)
 {
 	struct caller_gate *gate = g_new0(struct caller_gate, 1);
 
 	gate->bus = bus;
+	gate->make_way = make_way;
+	gate->way_data = way_data;
 	gate->calls = g_ptr_array_new();
 	return gate;
+}
+
+void caller_gate_go(struct caller_gate *gate)
+{
+	g_autoptr(GPtrArray) waiting = calls_waiting(gate);
+
+	for (guint i = 0; i < waiting->len; i++)
+		call_pass(waiting->pdata[i]);
 }
 
 gboolean caller_gate_is_busy(const struct caller_gate *gate)
@@ -252,9 +290,14 @@ gboolean caller_gate_is_busy(const struct caller_gate *gate)
 
 void caller_gate_free(struct caller_gate *gate)
 {
+	g_autoptr(GPtrArray) waiting = NULL;
+
 	if (gate == NULL)
 		return;
 	gate->closing = TRUE;
+	waiting = calls_waiting(gate);
+	for (guint i = 0; i < waiting->len; i++)
+		call_refuse(waiting->pdata[i], FAULT_NOT_ALLOWED, "the daemon leaves");
 	for (guint i = 0; i < gate->calls->len; i++) {
 		const struct call *call = g_ptr_array_index(gate->calls, i);
 

@@ -12,15 +12,22 @@
 
 enum {
 	CALLER_QUESTIONS_MAX = 8, /* of one user, that polkit has not answered yet */
+	CALLER_WAITING_MAX = 8,   /* of all, that wait for way */
 };
 
 struct caller_gate;
 
+/* Asked for each allowed call that is not done beside a job (actions.h). TRUE: it has to wait until
+ * caller_gate_go(). */
+typedef gboolean (*caller_way)(gpointer way_data);
+
 /* Borrows `bus`. */
-struct caller_gate *caller_gate_new(GDBusConnection *bus);
-/* Refuses what is not decided yet. After the guarded objects have left the bus. */
+struct caller_gate *caller_gate_new(GDBusConnection *bus, caller_way make_way, gpointer way_data);
+/* Refuses what has not been passed on yet. After the guarded objects have left the bus. */
 void caller_gate_free(struct caller_gate *gate);
-/* Whether a decision is awaited: the daemon must stay. */
+/* Passes on the calls that had to wait, in no order. */
+void caller_gate_go(struct caller_gate *gate);
+/* Whether a call waits, for a decision or for way: the daemon must stay. */
 gboolean caller_gate_is_busy(const struct caller_gate *gate);
 
 /* Puts the gate before all methods of an object; the gate must outlive it. */

@@ -33,6 +33,11 @@ gboolean job_is_running(const struct job *job)
 	return job->timer != 0;
 }
 
+gboolean job_gives_way(const struct job *job)
+{
+	return job->task.gives_way;
+}
+
 void job_cancel(struct job *job)
 {
 	g_cancellable_cancel(job->cancellable);

@@ -19,6 +19,7 @@ struct job_task {
 	void (*answer)(gpointer data, const GError *error);
 	gpointer data;
 	GDestroyNotify data_free;
+	gboolean gives_way; /* nobody asked for it: it is cancelled for one that is asked for */
 };
 
 /* What is done when it has ended. */
@@ -46,6 +47,7 @@ void job_free(struct job *job);
 
 const char *job_path(const struct job *job);
 gboolean job_is_running(const struct job *job);
+gboolean job_gives_way(const struct job *job);
 void job_cancel(struct job *job);
 
 /* For the job's thread. */

@@ -260,7 +260,7 @@ static gboolean run_health_handle(BusManager *manager, GDBusMethodInvocation *in
 static gboolean refresh_handle(BusManager *manager, GDBusMethodInvocation *invocation,
 			       gpointer user_data)
 {
-	server_refresh_for(user_data, invocation);
+	server_look_for(user_data, SERVER_LOOK_REFRESH, invocation);
 	return TRUE;
 }
 

@@ -13,6 +13,7 @@
 #include "store_methods.h"
 #include "updater.h"
 #include "updates.h"
+#include "updatestate.h"
 #include "worker.h"
 
 enum { SERVER_JOBS_MAX = 8 }; /* jobs that can be looked at, the running one included */
@@ -35,10 +36,7 @@ struct server {
 	GPtrArray *jobs; /* of struct job, oldest first */
 	unsigned jobs_started;
 	enum server_hold held;
-	struct batch *refresh;
-	struct batch *why;
-	struct batch_kind refresh_kind;
-	struct batch_kind why_kind;
+	struct batch *looks[SERVER_LOOK_COUNT];
 	struct outlook_ask why_ask; /* of the look under way */
 	struct machine
 		*refresh_machine; /* likewise; NULL: a job runs, and there is nothing to see */
@@ -124,6 +122,14 @@ gboolean server_hold(struct server *server, enum server_hold hold, struct machin
 	return TRUE;
 }
 
+static gboolean is_looked_at(const struct server *server)
+{
+	for (unsigned i = 0; i < SERVER_LOOK_COUNT; i++)
+		if (batch_is_busy(server->looks[i]))
+			return TRUE;
+	return FALSE;
+}
+
 static void quiet_tell(struct server *server)
 {
 	if (server->quiet != NULL && !server_is_needed(server))
@@ -138,8 +144,7 @@ void server_release(struct server *server)
 
 gboolean server_is_needed(struct server *server)
 {
-	return server->held != SERVER_HOLD_NONE || server_is_busy(server) ||
-	       batch_is_busy(server->refresh) || batch_is_busy(server->why);
+	return server->held != SERVER_HOLD_NONE || server_is_busy(server) || is_looked_at(server);
 }
 
 gboolean server_is_asked(struct server *server)
@@ -250,51 +255,56 @@ static GVariant *why_reply(gpointer result)
 	return g_variant_new("(ss)", words->json, words->text);
 }
 
+/* The store is read, too, and a large one takes its time. */
+static gboolean history_begin(gpointer user_data, GError **error)
+{
+	return server_config_get(user_data, error) != NULL;
+}
+
+static gpointer history_look(gpointer user_data, GError **error)
+{
+	const struct server *server = user_data;
+
+	return updatestate_history(server->config, error);
+}
+
+static GVariant *history_reply(gpointer result)
+{
+	return g_variant_new("(s)", result);
+}
+
 static void looks_quiet(gpointer user_data)
 {
 	quiet_tell(user_data);
 }
 
-static void looks_init(struct server *server)
-{
-	server->refresh_kind = (struct batch_kind){
-		.begin = refresh_begin,
-		.look = refresh_look,
-		.seen = refresh_seen,
-		.reply = refresh_reply,
-		.result_free = sight_free,
-		.quiet = looks_quiet,
-		.user_data = server,
-	};
-	server->why_kind = (struct batch_kind){
-		.begin = why_begin,
-		.look = why_look,
-		.reply = why_reply,
-		.result_free = updater_words_free,
-		.quiet = looks_quiet,
-		.user_data = server,
-	};
-	server->refresh = batch_new(&server->refresh_kind);
-	server->why = batch_new(&server->why_kind);
-}
+static const struct batch_kind LOOKS[SERVER_LOOK_COUNT] = {
+	[SERVER_LOOK_REFRESH] = { .begin = refresh_begin,
+				  .look = refresh_look,
+				  .seen = refresh_seen,
+				  .reply = refresh_reply,
+				  .result_free = sight_free,
+				  .quiet = looks_quiet },
+	[SERVER_LOOK_WHY] = { .begin = why_begin,
+			      .look = why_look,
+			      .reply = why_reply,
+			      .result_free = updater_words_free,
+			      .quiet = looks_quiet },
+	[SERVER_LOOK_HISTORY] = { .begin = history_begin,
+				  .look = history_look,
+				  .reply = history_reply,
+				  .result_free = g_free,
+				  .quiet = looks_quiet },
+};
 
-static void look_ask(struct server *server, struct batch *batch, GDBusMethodInvocation *invocation)
+void server_look_for(struct server *server, enum server_look look,
+		     GDBusMethodInvocation *invocation)
 {
 	if (server->quiet == NULL)
-		batch_ask(batch, invocation);
+		batch_ask(server->looks[look], invocation);
 	else
 		g_dbus_method_invocation_return_error(invocation, FAILURE, FAULT_JOB_BUSY,
 						      "the daemon is stopping");
-}
-
-void server_refresh_for(struct server *server, GDBusMethodInvocation *invocation)
-{
-	look_ask(server, server->refresh, invocation);
-}
-
-void server_why_for(struct server *server, GDBusMethodInvocation *invocation)
-{
-	look_ask(server, server->why, invocation);
 }
 
 /* --- jobs --- */
@@ -329,7 +339,9 @@ static void job_ended(gpointer seen, gpointer user_data)
 		status_publish(server, status);
 		machine_status_free(status);
 	}
-	if (g_atomic_int_compare_and_exchange(&server->store_later, 1, 0))
+	caller_gate_go(server->place.gate);
+	if (!server_is_busy(server) &&
+	    g_atomic_int_compare_and_exchange(&server->store_later, 1, 0))
 		store_methods_follow(server);
 	quiet_tell(server);
 }
@@ -349,6 +361,19 @@ const char *server_start_job(struct server *server, const struct job_task *task,
 	g_ptr_array_add(server->jobs, job);
 	jobs_publish(server);
 	return job_path(job);
+}
+
+/* A job that nobody asked for is no reason to refuse one that somebody asks for: it is cancelled,
+ * and done when nothing else is to do. TRUE: it has not ended yet. */
+static gboolean way_make(gpointer user_data)
+{
+	struct server *server = user_data;
+
+	if (!server_is_busy(server) || !job_gives_way(job_newest(server)))
+		return FALSE;
+	job_cancel(job_newest(server));
+	server_store_later(server);
+	return TRUE;
 }
 
 void server_stop(struct server *server, void (*quiet)(gpointer), gpointer user_data)
@@ -394,10 +419,11 @@ struct server *server_new(GDBusConnection *bus, const char *config_path, GError 
 	server->objects = g_dbus_object_manager_server_new(AZUPDATE_BUS_PATH);
 	server->place = (struct job_place){
 		.objects = server->objects,
-		.gate = caller_gate_new(bus),
+		.gate = caller_gate_new(bus, way_make, server),
 		.end = { .look = job_look, .ended = job_ended, .user_data = server },
 	};
-	looks_init(server);
+	for (unsigned i = 0; i < SERVER_LOOK_COUNT; i++)
+		server->looks[i] = batch_new(&LOOKS[i], server);
 	server->workers = (struct workers){ .program = worker_program_beside(),
 					    .silence_s = WORKER_SILENCE_S };
 	server->jobs = g_ptr_array_new_with_free_func((GDestroyNotify)job_free);
@@ -442,8 +468,8 @@ void server_free(struct server *server)
 	g_object_unref(server->objects);
 	for (unsigned i = 0; i < SLOT_COUNT; i++)
 		g_object_unref(server->slots[i]);
-	batch_free(server->refresh);
-	batch_free(server->why);
+	for (unsigned i = 0; i < SERVER_LOOK_COUNT; i++)
+		batch_free(server->looks[i]);
 	if (server->machine != NULL)
 		machine_free(server->machine);
 	config_free(server->config);

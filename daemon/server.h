@@ -52,10 +52,16 @@ gboolean server_is_asked(struct server *server);
 
 /* Reads the machine anew and changes the properties; does nothing while a job runs. */
 gboolean server_refresh(struct server *server, GError **error);
-/* The same in a thread, for a call, which is answered then. */
-void server_refresh_for(struct server *server, GDBusMethodInvocation *invocation);
-/* Answers a call with what the policy would do now (updater_why()), found in a thread. */
-void server_why_for(struct server *server, GDBusMethodInvocation *invocation);
+/* What anyone may ask for; found in a thread, for all who ask meanwhile (batch.h). */
+enum server_look {
+	SERVER_LOOK_REFRESH, /* as server_refresh() */
+	SERVER_LOOK_WHY,     /* what the policy would do now: updater_why() */
+	SERVER_LOOK_HISTORY, /* updatestate_history() */
+	SERVER_LOOK_COUNT
+};
+/* Answers the call. */
+void server_look_for(struct server *server, enum server_look look,
+		     GDBusMethodInvocation *invocation);
 
 /* NULL with FAULT_JOB_BUSY. Takes over task->data in any case. */
 const char *server_start_job(struct server *server, const struct job_task *task, GError **error);

@@ -107,6 +107,7 @@ static gboolean restore_run(struct job *job, gpointer data, GVariant **ret_resul
 }
 
 static const struct job_task ADD = { .kind = "store-add", .run = store_run };
+static const struct job_task FOLLOW = { .kind = "store-add", .run = store_run, .gives_way = TRUE };
 static const struct job_task PRUNE = { .kind = "store-prune", .run = store_run };
 static const struct job_task CHECK = { .kind = "store-check", .run = store_run };
 static const struct job_task RESTORE = { .kind = "restore", .run = restore_run };
@@ -211,7 +212,7 @@ void store_methods_follow(struct server *server)
 
 	if (server_config(server)->store_history == 0)
 		return;
-	if (work_start(work_new(server, machine_store_add), &ADD, &error) == NULL)
+	if (work_start(work_new(server, machine_store_add), &FOLLOW, &error) == NULL)
 		g_message("the release is not stored now: %s", error->message);
 }
 

@@ -9,5 +9,6 @@
 void store_methods_connect(BusManager *manager, struct server *server);
 
 /* Starts to store the running release, if past releases are kept here; that it could not be started
- * is only logged. For the main thread, while no job runs. */
+ * is only logged. Calls that need the machine need not wait for its end: it gives way to them. For
+ * the main thread, while no job runs. */
 void store_methods_follow(struct server *server);

@@ -87,7 +87,7 @@ static gboolean update_handle(BusUpdates *updates, GDBusMethodInvocation *invoca
 static gboolean why_handle(BusUpdates *updates, GDBusMethodInvocation *invocation,
 			   gpointer user_data)
 {
-	server_why_for(user_data, invocation);
+	server_look_for(user_data, SERVER_LOOK_WHY, invocation);
 	return TRUE;
 }
 
@@ -172,13 +172,7 @@ static gboolean approve_handle(BusUpdates *updates, GDBusMethodInvocation *invoc
 static gboolean history_handle(BusUpdates *updates, GDBusMethodInvocation *invocation,
 			       gpointer user_data)
 {
-	GError *error = NULL;
-	const struct config *config = server_config_get(user_data, &error);
-	g_autofree char *json = config == NULL ? NULL : updatestate_history(config, &error);
-
-	if (json == NULL)
-		return call_fail(invocation, error);
-	bus_updates_complete_history(updates, invocation, json);
+	server_look_for(user_data, SERVER_LOOK_HISTORY, invocation);
 	return TRUE;
 }
 

@@ -3,6 +3,8 @@
 """azupdated and azupdate on a real machine whose disk is a file: bundles and disk come from
 azbundle, and what the initrd would say after a boot is written by hand."""
 import atexit
+import contextlib
+import fcntl
 import http.server
 import json
 import os
@@ -10,6 +12,7 @@ import pathlib
 import random
 import re
 import shutil
+import struct
 import subprocess
 import tempfile
 import threading
@@ -18,6 +21,7 @@ import time
 import rig
 from rig import Rig, expect, expect_equal, wait_until
 
+F_OFD_SETLK = 37        # of Linux' fcntl.h; Python 3.11 does not name it
 HEAD = 60000            # bytes: the head of a bundle and the begin of its first frame
 STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
 CONFIG = """[layout]
@@ -592,6 +596,48 @@ def test_store():
         machine.cli("verify", "a")
         machine.cli("store", "sell", status=2)
         machine.cli("store", "restore", status=2)
+
+
+@contextlib.contextmanager
+def store_locked(machine):
+    """As by another program that writes the store: what is to be stored waits."""
+    folder = machine.folder / "state" / "store"
+    with open(folder / "config", "a") as config:
+        config.write("lock-timeout-secs=600\n")
+    with open(folder / ".lock", "a+b") as lock:
+        fcntl.fcntl(lock, F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        yield
+
+
+def test_store_gives_way():
+    """what is stored by itself holds nobody up, and is stored later, also out of the fallback"""
+    with Machine() as machine:
+        with open(machine.folder / "azupdate.conf", "a") as conf:
+            conf.write("[store]\nhistory=2\n")
+        log = machine.folder / "log"
+        logged = lambda words, count: wait_until(lambda: log.read_text().count(words) == count, words)
+        machine.cli("store", "add")
+        machine.cli("install", MAKER.bundle(2))
+        machine.reboot("b")
+        with store_locked(machine):
+            machine.cli("mark-good", "b")
+            logged("store-add started", 2)
+            expect_equal(machine.json("store", "add", status=4)["name"], "JOB_BUSY")
+            machine.cli("hold")
+            machine.cli("unhold")
+            expect_equal(log.read_text().count("store-add cancelled"), 0)
+            expect_equal(machine.json("verify", "b")["state"], "done")
+            logged("store-add cancelled", 1)
+            logged("store-add started", 3)
+            expect_equal(machine.json("store", "restore", "9", status=1)["name"], "STORE_RELEASE")
+            logged("store-add cancelled", 2)
+            logged("store-add started", 4)
+            expect_equal(len(machine.json("history")["store"]), 1)
+            machine.cli("install", MAKER.bundle(3))
+            machine.reboot("a")
+        machine.cli("mark-good", "a")
+        logged("store-add done", 2)
+        expect_equal([entry["version"] for entry in machine.json("history")["store"]], ["1.0", "2.0", "3.0"])
 
 
 def test_refusals():
