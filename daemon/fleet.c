@@ -55,7 +55,7 @@ static enum omaha_event omaha_event_of(enum report_kind kind)
 	static const enum omaha_event EVENTS[REPORT_KIND_COUNT] = {
 		[REPORT_STAGED] = OMAHA_INSTALLED,   [REPORT_ACTIVATED] = OMAHA_EVENT_COUNT,
 		[REPORT_COMMITTED] = OMAHA_COMPLETE, [REPORT_ROLLED_BACK] = OMAHA_FAILED,
-		[REPORT_FAILED] = OMAHA_FAILED,
+		[REPORT_FAILED] = OMAHA_FAILED,      [REPORT_STAYED] = OMAHA_EVENT_COUNT,
 	};
 
 	return EVENTS[kind];

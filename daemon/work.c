@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include "failure.h"
+#include "fleet.h"
 #include "greenboot.h"
 #include "healthsetup.h"
 #include "healthverdict.h"
+#include "publish.h"
 #include "reboot.h"
 #include "result.h"
 #include "standing.h"
@@ -146,6 +148,27 @@ static void health_refuse(const struct work_health *health, const struct healths
 	*ret_result = result_health(result, "none", why->message);
 }
 
+/* Nobody sees the console of a machine that is unhealthy and goes on. */
+static void stay_tell(const struct work_health *health, const struct healthsetup *setup,
+		      const struct health_result *result, enum ladder_reason because)
+{
+	g_autofree char *reason = g_strdup_printf("%s; %s",
+						  result->reason != NULL ? result->reason : "",
+						  ladder_reason_text(because));
+	const char *slot = publish_slot_name(setup->release.slot);
+	const struct report_event event = {
+		.kind = REPORT_STAYED,
+		.version = setup->release.version != NULL ? setup->release.version : "unknown",
+		.slot = slot[0],
+		.why = result->why,
+		.reason = reason,
+	};
+	struct fleet fleet;
+
+	fleet_init(&fleet, server_config(health->server), job_cancellable(health->job));
+	fleet_tell(&fleet, &event);
+}
+
 static gboolean health_act(const struct work_health *health, const struct healthsetup *setup,
 			   const struct health_result *result, GVariant **ret_result,
 			   GError **error)
@@ -174,6 +197,8 @@ static gboolean health_act(const struct work_health *health, const struct health
 	healthverdict_record(config, &setup->release, result, ladder_step_name(choice.step),
 			     ladder_reason_text(choice.reason));
 	standing_judged(health->server, health->machine, result->healthy);
+	if (choice.step == LADDER_STAY)
+		stay_tell(health, setup, result, choice.reason);
 	greenboot_conclude(&setup->options, result->healthy, cancellable);
 	if (verdict == MACHINE_COMMITTED)
 		server_store_later(health->server);

@@ -22,6 +22,7 @@ static const struct kind KINDS[] = {
 	[REPORT_COMMITTED] = { "committed", "bd37fdbb12fc472fbbc709010a3f9612", FALSE },
 	[REPORT_ROLLED_BACK] = { "rolled-back", "5a8753960c5541a3a656d8036c6b69ae", TRUE },
 	[REPORT_FAILED] = { "failed", "b518a6aebe964621b67a5de6eec4e47c", TRUE },
+	[REPORT_STAYED] = { "stayed", "27ea545f51ce4ff3a4f33ae445f58360", TRUE },
 };
 _Static_assert(G_N_ELEMENTS(KINDS) == REPORT_KIND_COUNT, "a kind has no name");
 
@@ -87,6 +88,9 @@ static char *message_of(const struct plain *plain)
 	case REPORT_FAILED:
 		return g_strdup_printf("version %s failed%s%s", plain->version, colon,
 				       plain->reason);
+	case REPORT_STAYED:
+		return g_strdup_printf("version %s stays, though it is unhealthy%s%s",
+				       plain->version, colon, plain->reason);
 	case REPORT_KIND_COUNT:
 		break;
 	}

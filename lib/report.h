@@ -32,6 +32,7 @@ enum report_kind {
 	REPORT_COMMITTED,   /* it runs and has passed its health checks */
 	REPORT_ROLLED_BACK, /* it failed, and the machine runs the one before it */
 	REPORT_FAILED,      /* it could not be staged or activated */
+	REPORT_STAYED,      /* it runs, is unhealthy, and no reboot follows */
 	REPORT_KIND_COUNT
 };
 
@@ -40,12 +41,12 @@ struct report_event {
 	const char *version;  /* of the release that this is about */
 	const char *previous; /* the version that ran before, or runs now; NULL: not known */
 	char slot;            /* 'a' or 'b', where the release is; 0: none */
-	fault why;            /* of ROLLED_BACK and FAILED; else FAULT_OK */
+	fault why;            /* of ROLLED_BACK, FAILED and STAYED; else FAULT_OK */
 	const char *reason;   /* a sentence; NULL: the fault's */
 	int64_t time_us;      /* since 1970; 0: now */
 };
 
-/* "staged", "activated", "committed", "rolled-back", "failed" */
+/* "staged", "activated", "committed", "rolled-back", "failed", "stayed" */
 const char *report_kind_name(enum report_kind kind);
 /* For catalogues and journalctl: 32 hexadecimal digits. */
 const char *report_kind_message_id(enum report_kind kind);

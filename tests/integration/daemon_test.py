@@ -465,6 +465,8 @@ def test_health_hold():
         job = machine.json("health", "run", "--act", status=7)
         expect_equal(job["result"]["verdict"], "stay")
         expect("held off" in job["result"]["because"], job)
+        log = (machine.folder / "log").read_text()
+        expect("stays, though it is unhealthy: check \"net\" failed" in log and "held off" in log, log)
         for _ in range(2):
             expect_equal(machine.json("health", "unhold")["held"], False)
         expect_equal(machine.json("health", "run", "--act", status=1)["name"], "REBOOT")

@@ -56,7 +56,7 @@ def due(state):
 def test_delivery():
     """each kind arrives once, with all that belongs to it, and fits its schema"""
     state = folder()
-    for kind in range(5):
+    for kind in range(6):
         keep(state, kind=kind, version="2.0", previous="1.0", fault=700 if kind > 2 else 0,
              reason='check "net" failed' if kind == 3 else "")
     with Collector() as server:
@@ -64,9 +64,9 @@ def test_delivery():
         assert (result["next"], result["waiting"], result["dropped"]) == (0, 0, 0), result
         document, = server.documents
         assert (document["machine"], document["product"], document["architecture"]) == ("c0ffee", "shop", "x86_64")
-        kinds = ["staged", "activated", "committed", "rolled-back", "failed"]
+        kinds = ["staged", "activated", "committed", "rolled-back", "failed", "stayed"]
         assert [event["kind"] for event in document["events"]] == kinds, document
-        assert [event["sequence"] for event in document["events"]] == [1, 2, 3, 4, 5], document
+        assert [event["sequence"] for event in document["events"]] == [1, 2, 3, 4, 5, 6], document
         event = document["events"][3]
         assert (event["fault"], event["fault_name"], event["reason"]) == (700, "HEALTH_REQUIRED", 'check "net" failed')
         assert (event["version"], event["previous"], event["slot"]) == ("2.0", "1.0", "b"), event

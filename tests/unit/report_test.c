@@ -44,6 +44,10 @@ static const struct report_event ROLLED_BACK = {
 static void test_log(void)
 {
 	const struct report_event staged = { .kind = REPORT_STAGED, .version = "2.0", .slot = 'a' };
+	const struct report_event stayed = { .kind = REPORT_STAYED,
+					     .version = "2.0",
+					     .why = FAULT_HEALTH_REQUIRED,
+					     .reason = "no way out" };
 	const struct report_event failed = { .kind = REPORT_FAILED,
 					     .version = "2.0",
 					     .why = FAULT_PART_SMALL };
@@ -64,6 +68,11 @@ static void test_log(void)
 	expect(strcmp(field("MESSAGE"), "version 2.0 is staged in slot a") == 0);
 	report_log(&failed);
 	expect(strcmp(field("MESSAGE"), "version 2.0 failed: the image is larger than the slot") ==
+	       0);
+	report_log(&stayed);
+	expect(logged_level == G_LOG_LEVEL_WARNING &&
+	       strcmp(field("AZUPDATE_EVENT"), "stayed") == 0);
+	expect(strcmp(field("MESSAGE"), "version 2.0 stays, though it is unhealthy: no way out") ==
 	       0);
 }
 
