@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "healthsetup.h"
 
+#include "dmroot.h"
 #include "network.h"
 
 static const char *const GREENBOOT_FOLDERS[] = { "/usr/lib/greenboot", "/etc/greenboot", NULL };
@@ -19,6 +20,17 @@ static struct health_expected expected_of(const struct healthsetup *setup,
 		.repository = config->repository,
 		.network = &setup->network,
 	};
+}
+
+/* What cannot be asked is told by the check itself, if that is wanted. */
+static gboolean root_is_verified(const struct machine_boot *release)
+{
+	struct healthjudge_root root;
+
+	if (release->root_hash == NULL || !dmroot_read(&root, NULL))
+		return FALSE;
+	g_free(root.root_hash);
+	return root.is_verity;
 }
 
 void healthsetup_init(struct healthsetup *setup, struct server *server, struct machine *machine)
@@ -43,6 +55,7 @@ void healthsetup_init(struct healthsetup *setup, struct server *server, struct m
 		.unit_soak_s = config->health.unit_soak_s,
 		.builtins = config->health.builtins,
 		.wanted_builtins = config->health.wanted_builtins,
+		.root_is_verified = root_is_verified(&setup->release),
 		.expected = expected_of(setup, config),
 	};
 }

@@ -4,6 +4,7 @@
 
 #include <limits.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/utsname.h>
 
 #include "failure.h"
@@ -88,7 +89,8 @@ static const struct key KEYS[] = {
 	  0 },
 	{ "health", "unit-soak", KEY_NUMBER, offsetof(struct config, health.unit_soak_s), "30", 0,
 	  3600 },
-	{ "health", "builtins", KEY_CHECKS, offsetof(struct config, health.builtins), "", 0, 0 },
+	{ "health", "builtins", KEY_CHECKS, offsetof(struct config, health.builtins),
+	  HEALTHBUILTIN_AUTO, 0, 0 },
 	{ "health", "wanted-builtins", KEY_WANTED_CHECKS,
 	  offsetof(struct config, health.wanted_builtins), "root;failed-units;clock;space", 0, 0 },
 	{ "health", "failed-units-except", KEY_NAMES, offsetof(struct config, health.failed_except),
@@ -226,7 +228,8 @@ static gboolean paths_store(const struct key *key, const char *value, char ***me
 static gboolean name_is_allowed(const struct key *key, const char *name)
 {
 	return key->kind == KEY_NAMES ||
-	       (key->kind == KEY_CHECKS ? healthbuiltin_may_be_required(name)
+	       (key->kind == KEY_CHECKS ? healthbuiltin_may_be_required(name) ||
+						  strcmp(name, HEALTHBUILTIN_AUTO) == 0
 					: healthbuiltin_is_known(name));
 }
 

@@ -19,7 +19,7 @@ struct config_health {
 	char **units;           /* units=, default none */
 	char **wanted_units;    /* wanted-units=, default none */
 	unsigned unit_soak_s;   /* unit-soak=, 0..3600, default 30 */
-	char **builtins;        /* builtins=, default none */
+	char **builtins;        /* builtins=, default auto */
 	char **wanted_builtins; /* wanted-builtins=, default root;failed-units;clock;space */
 	char **failed_except;   /* failed-units-except=, default none */
 	unsigned space_mib;     /* space=, 0..1048576, default 16 */

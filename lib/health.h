@@ -82,6 +82,8 @@ struct health_options {
 	unsigned unit_soak_s; /* so long a unit must have been active without a break */
 	char **builtins;      /* names, see healthbuiltin.h */
 	char **wanted_builtins;
+	/* The root is dm-verity's, and its hash can be held against the running release's. */
+	gboolean root_is_verified;
 	struct health_expected expected;
 };
 

@@ -13,6 +13,9 @@
 
 #include "healthoutcome.h"
 
+/* A word of the list of required ones, for root where health_options.root_is_verified. */
+#define HEALTHBUILTIN_AUTO "auto"
+
 /* A healthoutcome_run. */
 void healthbuiltin_run(const struct healthlist_entry *entry, const struct health_options *options,
 		       unsigned run, GCancellable *cancellable, struct healthoutcome *ret_outcome);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "healthlist.h"
 
+#include <string.h>
+
 #include "execlist.h"
 #include "greenboot.h"
+#include "healthbuiltin.h"
 
 enum { HEALTHLIST_MAX = 256 }; /* checks of one kind in all folders together */
 
@@ -37,16 +40,46 @@ static gboolean folders_find(const struct health_options *options, gboolean requ
 	return found != NULL;
 }
 
-static void names_add(char **names, enum health_source source, gboolean required,
-		      GPtrArray *entries)
+static void name_add(const char *name, enum health_source source, gboolean required,
+		     GPtrArray *entries)
 {
-	for (; names != NULL && *names != NULL; names++) {
-		struct healthlist_entry *entry = g_new0(struct healthlist_entry, 1);
+	struct healthlist_entry *entry = g_new0(struct healthlist_entry, 1);
 
-		entry->source = source;
-		entry->name = g_strdup(*names);
-		entry->required = required;
-		g_ptr_array_add(entries, entry);
+	entry->source = source;
+	entry->name = g_strdup(name);
+	entry->required = required;
+	g_ptr_array_add(entries, entry);
+}
+
+static void units_add(char **names, gboolean required, GPtrArray *entries)
+{
+	for (; names != NULL && *names != NULL; names++)
+		name_add(*names, HEALTH_UNIT, required, entries);
+}
+
+static gboolean has_builtin(const GPtrArray *entries, const char *name)
+{
+	for (guint i = 0; i < entries->len; i++) {
+		const struct healthlist_entry *entry = entries->pdata[i];
+
+		if (entry->source == HEALTH_BUILTIN && strcmp(entry->name, name) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* One that is required need not be wanted as well. */
+static void builtins_add(const struct health_options *options, gboolean required,
+			 GPtrArray *entries)
+{
+	char **names = required ? options->builtins : options->wanted_builtins;
+
+	for (; names != NULL && *names != NULL; names++) {
+		const gboolean is_auto = strcmp(*names, HEALTHBUILTIN_AUTO) == 0;
+		const char *name = is_auto ? "root" : *names;
+
+		if ((!is_auto || options->root_is_verified) && !has_builtin(entries, name))
+			name_add(name, HEALTH_BUILTIN, required, entries);
 	}
 }
 
@@ -56,10 +89,8 @@ static gboolean kind_find(const struct health_options *options, gboolean require
 	if (!folders_find(options, required, entries, error) ||
 	    !greenboot_find(options, required, entries, error))
 		return FALSE;
-	names_add(required ? options->units : options->wanted_units, HEALTH_UNIT, required,
-		  entries);
-	names_add(required ? options->builtins : options->wanted_builtins, HEALTH_BUILTIN, required,
-		  entries);
+	units_add(required ? options->units : options->wanted_units, required, entries);
+	builtins_add(options, required, entries);
 	return TRUE;
 }
 

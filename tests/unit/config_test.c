@@ -153,7 +153,9 @@ static void test_health_defaults(void)
 	expect(config != NULL);
 	if (config == NULL)
 		return;
-	expect(config->health.units[0] == NULL && config->health.builtins[0] == NULL);
+	expect(config->health.units[0] == NULL);
+	expect(strcmp(config->health.builtins[0], "auto") == 0 &&
+	       config->health.builtins[1] == NULL);
 	expect(g_strv_length(config->health.wanted_builtins) == 4);
 	expect(config->health.greenboot && !config->health.reboot_never);
 	expect(config->health.unit_soak_s == 30 && config->health.reboots_max == 10);

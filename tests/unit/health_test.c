@@ -383,8 +383,42 @@ static void test_cancel(void)
 	expect(g_get_monotonic_time() - start_us < 30 * G_USEC_PER_SEC);
 }
 
+/* How the check "root" is asked for; NULL: not at all. Here it fails: nothing runs from a slot. */
+static const char *root_kind(char **required, char **wanted, gboolean is_verified)
+{
+	g_autoptr(Bench) bench = bench_new();
+	g_autoptr(HealthResult) result = NULL;
+	const struct health_check *check;
+
+	bench->options.builtins = required;
+	bench->options.wanted_builtins = wanted;
+	bench->options.root_is_verified = is_verified;
+	bench->options.expected.root_hash = "00";
+	result = bench_run(bench);
+	expect(result->checks->len <= 1); /* not twice */
+	if (result->checks->len == 0)
+		return NULL;
+	check = check_named(result, "root");
+	expect(check->required == !result->healthy);
+	return check->required ? "required" : "wanted";
+}
+
+static void test_root_decides(void)
+{
+	char *automatic[] = { (char *)"auto", NULL };
+	char *root[] = { (char *)"root", NULL };
+
+	expect(g_strcmp0(root_kind(automatic, root, TRUE), "required") == 0);
+	expect(g_strcmp0(root_kind(automatic, root, FALSE), "wanted") == 0);
+	expect(g_strcmp0(root_kind(automatic, NULL, TRUE), "required") == 0);
+	expect(root_kind(automatic, NULL, FALSE) == NULL);
+	expect(g_strcmp0(root_kind(NULL, root, TRUE), "wanted") == 0);
+	expect(g_strcmp0(root_kind(root, root, FALSE), "required") == 0);
+}
+
 static const struct tap_case CASES[] = {
 	{ "no folders, no checks", test_none },
+	{ "whether the root decides", test_root_decides },
 	{ "pass and fail", test_pass_and_fail },
 	{ "a wanted check does not decide", test_wanted_is_harmless },
 	{ "retries", test_retries },
