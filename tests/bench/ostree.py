@@ -20,6 +20,7 @@ class Repository:
     def __init__(self, publisher, at):
         self.publisher, self.at, self.repo = publisher, at, at / "repo"
         run("ostree", f"--repo={self.repo}", "init", "--mode=archive")
+        run("ostree", f"--repo={self.repo}", "config", "set", "core.fsync", "false")
         self.signers = at / "signers"
         self.signers.mkdir()
         run("openssl", "genpkey", "-algorithm", "ed25519", "-out", at / "signer")
@@ -36,7 +37,7 @@ class Repository:
         run(azbundle, "image", f"--ostree={self.repo}:{REF}", f"--output={image}")
         self.publisher.uki(image, folder, uki, "erofs")
         run(azbundle, "build", "--product=bench", f"--ostree={self.repo}:{REF}", f"--uki={uki}",
-            *self.publisher.key_options(), f"--output={bundle}")
+            *self.publisher.key_options(), "--level=1", f"--output={bundle}")
         return run("ostree", f"--repo={self.repo}", "rev-parse", REF).strip(), image, bundle
 
     def publish(self, bundle):

@@ -383,6 +383,10 @@ class Story:
                     self.guest.run("systemctl poweroff", 5)
                 self.guest.wait_exit(30)
 
+    def play(self):
+        self.tell_all()
+        self.stolen_disk()
+
     def stolen_disk(self):
         self.tell("A copy of the disk starts beside another TPM: var stays locked until somebody gives the recovery key.")
         with self.machine_class(*self.world.stolen(), self.world.at("run-stolen"), net=True) as self.guest:
@@ -438,8 +442,8 @@ def console(world):
             guest.quit()
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description="a machine that updates itself and rolls back")
+def arguments(text):
+    parser = argparse.ArgumentParser(description=text)
     parser.add_argument("build")
     parser.add_argument("--work")
     parser.add_argument("--tap", action="store_true")
@@ -447,20 +451,19 @@ def arguments():
     return parser.parse_args()
 
 
-def main():
-    options = arguments()
+def main(text, make_world=StoryWorld, make_story=Story):
+    options = arguments(text)
     work = options.work or tempfile.mkdtemp(prefix="azupdate-story-")
-    world = StoryWorld(work, options.build)
-    story = Story(world, options.tap)
+    world = make_world(work, options.build)
+    story = make_story(world, options.tap)
     world.say = lambda text: story.show(text)
-    story.tell("Making keys, three releases, and a disk.")
+    story.tell("Making keys, releases, and a disk.")
     try:
         world.make()
         if options.console:
             console(world)
             return 0
-        story.tell_all()
-        story.stolen_disk()
+        story.play()
     except (vm.MachineError, RuntimeError) as error:
         story.check(False, f"the story goes on to its end: {str(error).splitlines()[0]}")
         story.show(str(error))
@@ -480,4 +483,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("a machine that updates itself and rolls back"))

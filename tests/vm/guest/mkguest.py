@@ -196,8 +196,22 @@ def image_make(options, tree):
     shutil.copy(options.agent, os.path.join(tree, "usr/libexec/azupdate/test-agent"))
     release_mark(tree, options)
     units_arrange(tree)
-    subprocess.run(["mkfs.erofs", "--quiet", "-T0", "-x-1", "-U", EROFS_UUID, "--all-root",
-                    os.path.join(options.outdir, "root.erofs"), tree], check=True)
+    (commit_make if options.ostree else root_make)(options, tree, os.path.join(options.outdir, "root.erofs"))
+
+
+def root_make(_, tree, output):
+    subprocess.run(["mkfs.erofs", "--quiet", "-T0", "-x-1", "-U", EROFS_UUID, "--all-root", output, tree],
+                   check=True)
+
+
+def commit_make(options, tree, output):
+    """The tree as a commit, and the image of that."""
+    repo, _, ref = options.ostree.partition(":")
+    subprocess.run(["ostree", f"--repo={repo}", "commit", f"--branch={ref}", f"--tree=dir={tree}", "--owner-uid=0",
+                    "--owner-gid=0", "--no-xattrs", f"--add-metadata-string=version={options.version}"],
+                   check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([options.azbundle, "image", "--ostree", options.ostree, "-o", output], check=True,
+                   stdout=subprocess.DEVNULL)
 
 
 def arguments():
@@ -210,6 +224,9 @@ def arguments():
     parser.add_argument("--security-version", type=int, default=1)
     parser.add_argument("--failing-check", action="store_true", help="add a required health check "
                         "that fails")
+    parser.add_argument("--initrd", help="one that was made before of the same programs and kernel")
+    parser.add_argument("--ostree", metavar="REPO:REF", help="commit the tree there, and make the image of that")
+    parser.add_argument("--azbundle", help="the built azbundle, which makes it")
     parser.add_argument("--kernel", help="version; default the newest cloud kernel in /boot")
     parser.add_argument("--cache", default=os.path.join(TOP, ".cache"))
     return parser.parse_args()
@@ -230,8 +247,11 @@ def main():
     with tempfile.TemporaryDirectory() as tree:
         os.chmod(tree, 0o755)
         image_make(options, tree)
-    subprocess.run([MKINITRD, "--azverity", options.azverity, "--kernel", options.kernel,
-                    "--output", os.path.join(options.outdir, "initrd")], check=True)
+    if options.initrd:
+        shutil.copyfile(options.initrd, os.path.join(options.outdir, "initrd"))
+    else:
+        subprocess.run([MKINITRD, "--azverity", options.azverity, "--kernel", options.kernel,
+                        "--output", os.path.join(options.outdir, "initrd")], check=True)
     shutil.copyfile(f"/boot/vmlinuz-{options.kernel}", os.path.join(options.outdir, "kernel"))
     write_file(os.path.join(options.outdir, "osrelease"), os_release(options))
     write_file(os.path.join(options.outdir, "cmdline.base"), CMDLINE + "\n")
