@@ -396,6 +396,7 @@ void config_free(struct config *config)
 	g_free(config->product);
 	g_free(config->architecture);
 	g_free(config->keyring);
+	g_free(config->ostree_keys);
 	g_free(config->state_dir);
 	g_free(config->run_dir);
 	g_free(config->efivars_dir);
