@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* bench-install CONFIG BUNDLE|URL: installs as azupdated does, in this process and without a bus.
- * Prints what machine_install() counted, as JSON. */
+/* bench-install CONFIG BUNDLE|URL: installs as azupdated does, in this process and without a bus;
+ * $WORKER: the path of an azfetch that fetches and decodes for it, as azupdated's does. Prints what
+ * machine_install() counted, as JSON. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -10,14 +12,20 @@
 #include "machine.h"
 #include "memory.h"
 #include "source_ostree.h"
+#include "worker.h"
 
 static gboolean install(const char *config_path, int fd, const char *url, GError **error)
 {
 	const struct machine_install options = { .fd = fd, .url = url, .force = TRUE };
+	const struct workers workers = { getenv("WORKER"), WORKER_SILENCE_S, NULL };
 	g_autoptr(Config) config = config_load(config_path, error);
-	g_autoptr(Machine) machine = config != NULL ? machine_open(config, error) : NULL;
+	g_autoptr(Machine) machine = NULL;
 	struct machine_installed installed;
 
+	if (config != NULL && workers.program != NULL)
+		config->workers = &workers;
+	if (config != NULL)
+		machine = machine_open(config, error);
 	if (machine == NULL || !machine_install(machine, &options, &installed, error))
 		return FALSE;
 	printf("{\"fetched\": %" G_GUINT64_FORMAT ", \"copied\": %" G_GUINT64_FORMAT
