@@ -3,9 +3,8 @@
 
 #include <string.h>
 
-#include "failed.h"
 #include "failure.h"
-#include "json.h"
+#include "statefile.h"
 #include "version.h"
 
 enum { ADVICE_FILE_MAX = 4096, ADVICE_TEXT_MAX = 256 };
@@ -19,18 +18,12 @@ void advice_clear(struct advice *advice)
 	g_clear_pointer(&advice->words, g_free);
 }
 
-static gboolean advice_decode(const char *text, size_t size_bytes, struct advice *ret_advice)
+static gboolean advice_decode(json_t *object, struct advice *ret_advice)
 {
-	g_autofree char *why = NULL;
 	g_autoptr(GError) error = NULL;
 	const struct json_reader reader = { ADVICE_FILE, FAULT_STATE_FILE, &error };
-	g_autoptr(JsonValue) object = json_object_parse(text, size_bytes, &why);
-	const char *kind = object == NULL
-				   ? NULL
-				   : json_get_text(&reader, object, "advice", ADVICE_TEXT_MAX);
-	const char *version = object == NULL
-				      ? NULL
-				      : json_string_value(json_object_get(object, "version"));
+	const char *kind = json_get_text(&reader, object, "advice", ADVICE_TEXT_MAX);
+	const char *version = json_string_value(json_object_get(object, "version"));
 
 	if (kind == NULL)
 		return FALSE;
@@ -46,17 +39,12 @@ static gboolean advice_decode(const char *text, size_t size_bytes, struct advice
 
 struct advice advice_load(const char *state_dir)
 {
-	g_autofree char *path = g_build_filename(state_dir, ADVICE_FILE, NULL);
-	g_autofree char *text = NULL;
-	g_autoptr(GError) cause = NULL;
+	static const char LOST[] = "what the update server said is forgotten";
+	g_autoptr(JsonValue) object = statefile_read(state_dir, ADVICE_FILE, ADVICE_FILE_MAX, LOST);
 	struct advice advice = { .kind = ADVICE_NONE };
-	gsize size_bytes;
 
-	if (!g_file_get_contents(path, &text, &size_bytes, &cause)) {
-		if (!g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-			g_warning("what the update server said is forgotten: %s", cause->message);
-	} else if (size_bytes > ADVICE_FILE_MAX || !advice_decode(text, size_bytes, &advice)) {
-		g_warning("what the update server said is forgotten: %s is damaged", path);
+	if (object != NULL && !advice_decode(object, &advice)) {
+		g_warning("%s: %s is damaged", LOST, ADVICE_FILE);
 		advice_clear(&advice);
 		advice.kind = ADVICE_NONE;
 	}
@@ -68,11 +56,8 @@ gboolean advice_save(const char *state_dir, const struct advice *advice, GError 
 	g_autoptr(JsonValue) object = json_pack("{s:i, s:s, s:s*, s:s*}", "format", 1, "advice",
 						KIND_NAMES[advice->kind], "version",
 						advice->version, "words", advice->words);
-	char *text = json_dumps(object, JSON_INDENT(2));
-	const gboolean done = state_write(state_dir, ADVICE_FILE, text, error);
 
-	free(text); /* jansson's */
-	return done;
+	return statefile_write(state_dir, ADVICE_FILE, object, error);
 }
 
 static bool release_stays(const struct channel_release *release, const void *data)

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "failure.h"
-#include "json.h"
+#include "statefile.h"
 
 enum { FILE_SIZE_MAX = 1024 * 1024 };
+
+static const char FAILED_FILE[] = "failed.json";
 
 static void failed_free(gpointer data)
 {
@@ -61,7 +63,7 @@ void failed_add(GPtrArray *list, const char *version, const char *root_hash, fau
 
 static void entry_decode(GPtrArray *list, json_t *value)
 {
-	const struct json_reader reader = { "failed.json", FAULT_STATE_FILE, NULL };
+	const struct json_reader reader = { FAILED_FILE, FAULT_STATE_FILE, NULL };
 	const char *version = json_get_text(&reader, value, "version", 64);
 	const char *root_hash = json_get_text(&reader, value, "root_hash", 64);
 	const char *reason = json_string_value(json_object_get(value, "reason"));
@@ -82,31 +84,10 @@ static void entry_decode(GPtrArray *list, json_t *value)
 			  });
 }
 
-/* The object in the file, or NULL where there is none or it is damaged. */
-static json_t *file_parse(const char *path)
-{
-	g_autofree char *text = NULL;
-	g_autofree char *why = NULL;
-	g_autoptr(GError) cause = NULL;
-	json_t *object;
-	gsize size_bytes;
-
-	if (!g_file_get_contents(path, &text, &size_bytes, &cause)) {
-		if (!g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-			g_warning("failed releases are forgotten: %s", cause->message);
-		return NULL;
-	}
-	object = size_bytes <= FILE_SIZE_MAX ? json_object_parse(text, size_bytes, &why) : NULL;
-	if (object == NULL)
-		g_warning("failed releases are forgotten: %s is damaged: %s", path,
-			  why != NULL ? why : "it is too large");
-	return object;
-}
-
 GPtrArray *failed_load(const char *state_dir)
 {
-	g_autofree char *path = g_build_filename(state_dir, "failed.json", NULL);
-	g_autoptr(JsonValue) object = file_parse(path);
+	g_autoptr(JsonValue) object = statefile_read(state_dir, FAILED_FILE, FILE_SIZE_MAX,
+						     "failed releases are forgotten");
 	GPtrArray *list = g_ptr_array_new_with_free_func(failed_free);
 	json_t *value;
 	size_t i;
@@ -133,8 +114,6 @@ gboolean state_write(const char *state_dir, const char *name, const char *text, 
 gboolean failed_save(const char *state_dir, const GPtrArray *list, GError **error)
 {
 	g_autoptr(JsonValue) object = json_pack("{s:i, s:[]}", "format", 1, "failed");
-	char *text;
-	gboolean done;
 
 	for (guint i = 0; i < list->len; i++) {
 		const struct failed *failed = list->pdata[i];
@@ -146,8 +125,5 @@ gboolean failed_save(const char *state_dir, const GPtrArray *list, GError **erro
 						failed->reason, "time_us",
 						(json_int_t)failed->time_us));
 	}
-	text = json_dumps(object, JSON_INDENT(2));
-	done = state_write(state_dir, "failed.json", text, error);
-	free(text);
-	return done;
+	return statefile_write(state_dir, FAILED_FILE, object, error);
 }

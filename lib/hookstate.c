@@ -3,10 +3,9 @@
 
 #include <string.h>
 
-#include "failed.h"
 #include "failure.h"
-#include "json.h"
 #include "plaintext.h"
+#include "statefile.h"
 
 enum { FILE_SIZE_MAX = 16384, FORMAT = 1, HASH_MAX = 128, VERSION_MAX = 64 };
 
@@ -31,24 +30,12 @@ static char *text_take(const json_t *object, const char *key, size_t size_max)
 
 struct hookstate hookstate_load(const char *state_dir)
 {
-	g_autofree char *path = g_build_filename(state_dir, FILE_NAME, NULL);
+	g_autoptr(JsonValue) object = statefile_read(state_dir, FILE_NAME, FILE_SIZE_MAX,
+						     "what hooks were told is forgotten");
 	struct hookstate state = { .committed = NULL };
-	g_autoptr(JsonValue) object = NULL;
-	g_autoptr(GError) cause = NULL;
-	g_autofree char *text = NULL;
-	g_autofree char *why = NULL;
-	gsize size_bytes;
 
-	if (!g_file_get_contents(path, &text, &size_bytes, &cause)) {
-		if (!g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-			g_warning("what hooks were told is forgotten: %s", cause->message);
+	if (object == NULL)
 		return state;
-	}
-	object = size_bytes <= FILE_SIZE_MAX ? json_object_parse(text, size_bytes, &why) : NULL;
-	if (object == NULL) {
-		g_warning("what hooks were told is forgotten: %s is damaged", path);
-		return state;
-	}
 	state.committed = text_take(object, "committed", HASH_MAX);
 	state.left = text_take(object, "left", HASH_MAX);
 	state.veto = text_take(object, "veto", HOOKS_VALUE_MAX);
@@ -65,11 +52,8 @@ gboolean hookstate_save(const char *state_dir, const struct hookstate *state, GE
 		state->committed, "left", state->left, "veto", state->veto, "veto_kind",
 		state->veto_kind, "veto_version", state->veto_version, "veto_time_us",
 		(json_int_t)state->veto_time_us);
-	char *text = json_dumps(object, JSON_INDENT(2));
-	const gboolean done = state_write(state_dir, FILE_NAME, text, error);
 
-	free(text); /* jansson's */
-	return done;
+	return statefile_write(state_dir, FILE_NAME, object, error);
 }
 
 static gboolean text_change(char **member, const char *text)

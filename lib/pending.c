@@ -5,9 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "failed.h"
 #include "failure.h"
-#include "json.h"
+#include "statefile.h"
 
 enum { PENDING_FILE_MAX = 4096, PENDING_VERSION_MAX = 64 };
 
@@ -31,19 +30,14 @@ void pending_clear(struct pending *pending)
 	g_clear_pointer(&pending->previous, g_free);
 }
 
-static gboolean pending_decode(const char *text, size_t size_bytes, struct pending *ret_pending)
+static gboolean pending_decode(json_t *object, struct pending *ret_pending)
 {
-	g_autofree char *why = NULL;
 	g_autoptr(GError) error = NULL;
 	const struct json_reader reader = { PENDING_FILE, FAULT_STATE_FILE, &error };
-	g_autoptr(JsonValue) object = json_object_parse(text, size_bytes, &why);
-	const char *version;
+	const char *version = json_get_text(&reader, object, "version", PENDING_VERSION_MAX);
 	uint64_t slot = 0;
 	uint64_t time_us = 0;
 
-	if (object == NULL)
-		return FALSE;
-	version = json_get_text(&reader, object, "version", PENDING_VERSION_MAX);
 	if (version == NULL || !json_get_number(&reader, object, "slot", SLOT_COUNT - 1, &slot) ||
 	    !json_get_number(&reader, object, "time_us", G_MAXINT64, &time_us))
 		return FALSE;
@@ -57,18 +51,13 @@ static gboolean pending_decode(const char *text, size_t size_bytes, struct pendi
 
 struct pending pending_load(const char *state_dir)
 {
-	g_autofree char *path = g_build_filename(state_dir, PENDING_FILE, NULL);
-	g_autofree char *text = NULL;
-	g_autoptr(GError) cause = NULL;
+	static const char LOST[] = "what was activated last is forgotten";
+	g_autoptr(JsonValue)
+		object = statefile_read(state_dir, PENDING_FILE, PENDING_FILE_MAX, LOST);
 	struct pending pending = { .version = NULL };
-	gsize size_bytes;
 
-	if (!g_file_get_contents(path, &text, &size_bytes, &cause)) {
-		if (!g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-			g_warning("what was activated last is forgotten: %s", cause->message);
-	} else if (size_bytes > PENDING_FILE_MAX || !pending_decode(text, size_bytes, &pending)) {
-		g_warning("what was activated last is forgotten: %s is damaged", path);
-	}
+	if (object != NULL && !pending_decode(object, &pending))
+		g_warning("%s: %s is damaged", LOST, PENDING_FILE);
 	return pending;
 }
 
@@ -84,8 +73,6 @@ static gboolean pending_remove(const char *state_dir, GError **error)
 gboolean pending_save(const char *state_dir, const struct pending *pending, GError **error)
 {
 	g_autoptr(JsonValue) object = NULL;
-	gboolean done;
-	char *text;
 
 	if (pending->version == NULL)
 		return pending_remove(state_dir, error);
@@ -93,8 +80,5 @@ gboolean pending_save(const char *state_dir, const struct pending *pending, GErr
 			   pending->version, "previous", pending->previous, "slot",
 			   (int)pending->slot, "time_us", (json_int_t)pending->time_us, "rollback",
 			   pending->rollback);
-	text = json_dumps(object, JSON_INDENT(2));
-	done = state_write(state_dir, PENDING_FILE, text, error);
-	free(text); /* jansson's */
-	return done;
+	return statefile_write(state_dir, PENDING_FILE, object, error);
 }
