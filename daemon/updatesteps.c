@@ -80,13 +80,19 @@ static enum updatestep check_do(struct updater *updater, const struct outlook *o
 	GError *why = NULL;
 	const gboolean done = repository_ask(updater, outlook, &why);
 	struct policystate *state;
+	int64_t known_s;
 
 	if (!done && failure_code(why) == FAULT_JOB_CANCELLED)
 		return step_failed(updater, why, error);
 	state = updatestate_begin(updater->config, done ? &why : NULL);
 	if (state == NULL)
 		return step_failed(updater, why, error);
+	known_s = state->last_known_s;
 	policystate_checked(state, now_s(), done);
+	/* With nothing that expires, a clock that is ahead would pass for right, and keep the
+	 * machine from updates until that time comes. */
+	if (outlook->input.undated)
+		state->last_known_s = known_s;
 	state_end(updater, state);
 	/* After a failure the policy goes on with what it knows, and tells since when that is. */
 	if (!done && step_failed(updater, why, error) == UPDATESTEP_FAIL)

@@ -38,8 +38,8 @@ struct source_ostree {
 	struct tufget *get;
 	struct objectfetch *fetch; /* ahead of the reads; NULL: nobody does */
 	struct backoff backoff;
-	uint64_t patience_ms; /* once the server has answered */
-	gboolean was_begun_anew;
+	uint64_t patience_ms;    /* once the server has answered */
+	gboolean was_begun_anew; /* a worker, for this file */
 	struct pace_limit limit; /* over files: each comes as fast as it can */
 	struct recipe *recipe;   /* NULL: nothing was read yet */
 	char *origin;
@@ -137,6 +137,7 @@ static gboolean file_get(struct source_ostree *ostree, const char *name, size_t 
 		if (transport->get(transport, name, size_max, ret_bytes, &why)) {
 			backoff_succeed(&ostree->backoff);
 			ostree->backoff.patience_ms = ostree->patience_ms;
+			ostree->was_begun_anew = FALSE;
 			break;
 		}
 		ostree->source.retries++;

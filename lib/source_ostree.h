@@ -24,7 +24,7 @@ char *source_ostree_ref_url(const char *url);
  * older than one that was seen of it (_OLDER; not if the URL names the commit); has a recipe
  * (FAULT_RECIPE_FORMAT) of the commit that it says it is of (FAULT_OSTREE_PINNED). Objects:
  * FAULT_OSTREE_OBJECT, _FETCH, _LARGE, FAULT_HTTP_. The network's failures are waited out as
- * network->retry_time_s has it; a worker that dies is begun anew once. */
+ * network->retry_time_s has it; a worker that dies is begun anew, once a file. */
 struct source *source_open_ostree(const char *url, const struct source_ostree_options *options,
 				  const struct source_options *network, GCancellable *cancellable,
 				  GError **error);

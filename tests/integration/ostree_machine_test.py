@@ -5,6 +5,7 @@ such a server can do to a machine. ostree_source_test.py has the reader alone.""
 import base64
 import functools
 import http.server
+import json
 import os
 import pathlib
 import re
@@ -443,6 +444,8 @@ def test_follow():
         machine.cli("check")
         expect_equal(server.asked, [f"/refs/heads/{REF}"])
         expect({"available", "undated"} <= set(machine.why()), machine.why())
+        known = json.loads((machine.folder / "state" / "policy.json").read_text())
+        expect_equal(known.get("last_known", 0), 0, "a check vouches for the clock")
         expect("no expiry" in machine.cli("why").stdout, "why does not tell what a ref cannot say")
         server.head(3)                          # between the check and the update
         result = machine.json("update", "--automatic")["result"]
