@@ -73,7 +73,7 @@ def bench(options, parts):
         if "times" in parts:
             part.run(pairs[0])
         if "memory" in parts:
-            good = part.memories(pairs[0]) and good
+            good = part.memories(pairs[0], options.quick) and good
     results.put({"part": "versions"}, {"packages": sizes.versions()})
     print(report.write(results, options.work))
     print(f"bench: {options.work}/results.json, tables.md, sizes.svg")
