@@ -4,6 +4,7 @@
 
 #include "deltaframe_private.h"
 #include "largemem.h"
+#include "lazymatch.h"
 #include "parallel.h"
 #include "recode.h"
 
@@ -76,6 +77,7 @@ struct pieces {
 	uint64_t made_size, recoded_count; /* of all so far */
 	struct piece batch[BATCH_MAX];
 	unsigned count;
+	struct lazymatch *spares[BATCH_THREADS]; /* of one piece of a thread for the next */
 };
 
 static gboolean piece_read(struct pieces *pieces, struct piece *ret_piece)
@@ -129,12 +131,12 @@ static void piece_make(gpointer user_data, unsigned thread, unsigned index)
 	struct pieces *pieces = user_data;
 	struct piece *piece = &pieces->batch[index];
 
-	(void)thread; /* it has no buffers of its own */
 	if (piece->kind == RECODE_NONE)
 		return;
 	piece->made = largemem_new(piece->made_size);
-	piece->why = recode_join((enum recode_kind)piece->kind, &piece->raw, piece->made,
-				 (size_t)piece->made_size);
+	piece->why = recode_join_next((enum recode_kind)piece->kind, &piece->raw,
+				      &pieces->spares[thread], piece->made,
+				      (size_t)piece->made_size);
 }
 
 static const char *batch_put(struct pieces *pieces, struct placing *placing)
@@ -156,6 +158,21 @@ static const char *batch_put(struct pieces *pieces, struct placing *placing)
 	return why;
 }
 
+static const char *pieces_make(struct pieces *pieces, struct placing *placing)
+{
+	while (pieces->left > 0) {
+		const char *why = batch_read(pieces);
+
+		if (why != NULL)
+			return why;
+		parallel_each_by(BATCH_THREADS, pieces->count, piece_make, pieces);
+		why = batch_put(pieces, placing);
+		if (why != NULL)
+			return why;
+	}
+	return NULL;
+}
+
 const char *deltaframe_pieces_make(struct applying *applying)
 {
 	struct placing placing = {
@@ -164,17 +181,12 @@ const char *deltaframe_pieces_make(struct applying *applying)
 		.size = applying->placement_count > 0 ? 0 : applying->blocks_size,
 	};
 	struct pieces pieces = { .applying = applying, .left = applying->piece_count };
+	const char *why = pieces_make(&pieces, &placing);
 
-	while (pieces.left > 0) {
-		const char *why = batch_read(&pieces);
-
-		if (why != NULL)
-			return why;
-		parallel_each_by(BATCH_THREADS, pieces.count, piece_make, &pieces);
-		why = batch_put(&pieces, &placing);
-		if (why != NULL)
-			return why;
-	}
+	for (unsigned i = 0; i < BATCH_THREADS; i++)
+		lazymatch_free(pieces.spares[i]);
+	if (why != NULL)
+		return why;
 	/* Bytes behind the last piece are put as they are. */
 	if (!placing_put(applying, &placing, applying->raw + pieces.raw_at,
 			 applying->raw_size - pieces.raw_at))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lazymatch.h"
 
+#include <string.h>
+
 #include "bytes.h"
 
 enum {
@@ -38,7 +40,7 @@ struct lazymatch {
 	struct match next; /* one byte later */
 	uint64_t work_left;
 	uint32_t heads[1 << HASH_BITS_MAX]; /* the latest place of each hash; 0: none */
-	uint32_t previous[WINDOW];          /* the place before, of the same hash */
+	uint16_t steps[WINDOW]; /* back to the place before, of the same hash; 0: none in reach */
 };
 
 struct lazymatch_profile lazymatch_profile(unsigned index)
@@ -75,8 +77,19 @@ struct lazymatch_profile lazymatch_profile(unsigned index)
 struct lazymatch *lazymatch_new(const struct lazymatch_profile *profile, const uint8_t *raw,
 				size_t raw_size)
 {
-	struct lazymatch *model = g_new0(struct lazymatch, 1);
+	return lazymatch_renew(NULL, profile, raw, raw_size);
+}
 
+/* Steps need no clearing: those of a place are set before it is in a chain. */
+struct lazymatch *lazymatch_renew(struct lazymatch *model, const struct lazymatch_profile *profile,
+				  const uint8_t *raw, size_t raw_size)
+{
+	if (model == NULL)
+		model = g_new0(struct lazymatch, 1);
+	else
+		memset(model, 0,
+		       offsetof(struct lazymatch, heads) +
+			       (sizeof model->heads[0] << profile->hash_bits));
 	model->profile = *profile;
 	model->raw = raw;
 	model->raw_size = raw_size;
@@ -136,14 +149,20 @@ static void place_learn(struct lazymatch *model, size_t at)
 {
 	const unsigned shift = (model->profile.hash_bits + 2) / 3;
 	const uint32_t mask = (1u << model->profile.hash_bits) - 1;
+	const gboolean is_inside = at + DEFLATE_LENGTH_MIN <= model->raw_size;
 	uint32_t hash = 0;
+	size_t before;
 
-	model->previous[at % WINDOW] = 0;
-	if (at + DEFLATE_LENGTH_MIN > model->raw_size && !model->profile.is_gzip)
+	model->steps[at % WINDOW] = 0;
+	if (!is_inside && !model->profile.is_gzip)
 		return;
 	for (unsigned i = 0; i < DEFLATE_LENGTH_MIN; i++)
-		hash = (hash << shift ^ buffer_byte(model, at + i)) & mask;
-	model->previous[at % WINDOW] = model->heads[hash];
+		hash = hash << shift ^
+		       (is_inside ? model->raw[at + i] : buffer_byte(model, at + i));
+	hash &= mask;
+	before = model->heads[hash];
+	if (before > 0 && at - before <= DISTANCE_MAX)
+		model->steps[at % WINDOW] = (uint16_t)(at - before);
 	model->heads[hash] = (uint32_t)at;
 }
 
@@ -167,54 +186,106 @@ static unsigned bytes_in_common(const uint8_t *a, const uint8_t *b)
 	return DEFLATE_LENGTH_MAX;
 }
 
-/* How far two places match; up to `least`, the answer may be any that is not more. */
-static unsigned match_measure(struct lazymatch *model, size_t at, size_t earlier, unsigned least)
+/* How far two places match near the content's end, where the encoder looks at more than that. */
+static unsigned end_measure(const struct lazymatch *model, size_t at, size_t earlier)
 {
-	const uint8_t *raw = model->raw;
-	const size_t left = model->raw_size - at;
-	const size_t length_max = model->profile.is_gzip ? DEFLATE_LENGTH_MAX
-							 : MIN(left, DEFLATE_LENGTH_MAX);
+	const size_t length_max = model->profile.is_gzip
+					  ? DEFLATE_LENGTH_MAX
+					  : MIN(model->raw_size - at, DEFLATE_LENGTH_MAX);
 	unsigned length = 0;
 
-	if (left >= DEFLATE_LENGTH_MAX) {
-		if (raw[earlier + least] != raw[at + least] ||
-		    raw[earlier + least - 1] != raw[at + least - 1])
-			return 0;
-		length = bytes_in_common(raw + earlier, raw + at);
-	} else {
-		while (length < length_max &&
-		       buffer_byte(model, earlier + length) == buffer_byte(model, at + length))
-			length++;
-	}
-	model->work_left -= MIN(model->work_left, length / 16u);
+	while (length < length_max &&
+	       buffer_byte(model, earlier + length) == buffer_byte(model, at + length))
+		length++;
 	return length;
 }
 
-/* Walks the chain of earlier places, nearest first, for a match longer than `least`. */
+/* The chain of earlier places of one hash, nearest first. */
+struct chain {
+	size_t at;
+	size_t limit; /* places up to this one are out of reach */
+	size_t nice;  /* length of a match that ends the search */
+	unsigned left;
+	unsigned least;
+	uint64_t work; /* done */
+};
+
+/* Takes a match of the place if it is longer than what there is; TRUE: no other is looked for. */
+static gboolean match_take(struct chain *chain, size_t earlier, unsigned length, struct match *best)
+{
+	chain->work += length / 16u;
+	if (length <= chain->least)
+		return FALSE;
+	*best = (struct match){ length, (unsigned)(chain->at - earlier) };
+	chain->least = length;
+	return length >= chain->nice;
+}
+
+static uint16_t two_bytes(const uint8_t *bytes)
+{
+	uint16_t two;
+
+	memcpy(&two, bytes, sizeof two); /* only compared with others: their order is the same */
+	return two;
+}
+
+/* This takes a quarter of the time of a whole delta, so nothing is looked at but what decides: most
+ * places differ where the best match so far ends. */
+static struct match chain_walk_inside(const struct lazymatch *model, struct chain *chain)
+{
+	const uint8_t *here = model->raw + chain->at;
+	const uint8_t *there;
+	struct match best = { LENGTH_NONE, 0 };
+	size_t earlier = chain->at;
+	uint16_t wanted = two_bytes(here + chain->least - 1);
+	unsigned step = model->steps[earlier % WINDOW];
+
+	do {
+		earlier -= step;
+		there = model->raw + earlier;
+		step = model->steps[earlier % WINDOW];
+		if (two_bytes(there + chain->least - 1) == wanted) {
+			if (match_take(chain, earlier, bytes_in_common(there, here), &best))
+				break;
+			wanted = two_bytes(here + chain->least - 1);
+		}
+		chain->work++;
+	} while (step != 0 && earlier > chain->limit + step && --chain->left > 0);
+	return best;
+}
+
+static struct match chain_walk_end(const struct lazymatch *model, struct chain *chain)
+{
+	struct match best = { LENGTH_NONE, 0 };
+	size_t earlier = chain->at;
+	unsigned step = model->steps[earlier % WINDOW];
+
+	do {
+		earlier -= step;
+		if (match_take(chain, earlier, end_measure(model, chain->at, earlier), &best))
+			break;
+		chain->work++;
+		step = model->steps[earlier % WINDOW];
+	} while (step != 0 && earlier > chain->limit + step && --chain->left > 0);
+	return best;
+}
+
+/* The longest match, of more than `least` bytes; of several, the nearest. */
 static struct match chain_walk(struct lazymatch *model, size_t at, unsigned least)
 {
 	const struct lazymatch_profile *profile = &model->profile;
 	const size_t left = model->raw_size - at;
-	const size_t nice = profile->is_gzip ? profile->nice_length
-					     : MIN(profile->nice_length, left);
-	const size_t limit = at - model->window > DISTANCE_MAX ? at - DISTANCE_MAX : model->window;
-	unsigned chain = least >= profile->good_length ? profile->chain_max / 4
-						       : profile->chain_max;
-	struct match best = { LENGTH_NONE, 0 };
-	size_t earlier = model->previous[at % WINDOW];
+	struct chain chain = {
+		.at = at,
+		.limit = at - model->window > DISTANCE_MAX ? at - DISTANCE_MAX : model->window,
+		.nice = profile->is_gzip ? profile->nice_length : MIN(profile->nice_length, left),
+		.left = least >= profile->good_length ? profile->chain_max / 4 : profile->chain_max,
+		.least = least,
+	};
+	const struct match best = left >= DEFLATE_LENGTH_MAX ? chain_walk_inside(model, &chain)
+							     : chain_walk_end(model, &chain);
 
-	do {
-		const unsigned length = match_measure(model, at, earlier, least);
-
-		if (length > least) {
-			best = (struct match){ length, (unsigned)(at - earlier) };
-			least = length;
-			if (length >= nice)
-				break;
-		}
-		model->work_left -= MIN(model->work_left, 1);
-		earlier = model->previous[earlier % WINDOW];
-	} while (earlier > limit && --chain > 0);
+	model->work_left -= MIN(model->work_left, chain.work);
 	return best;
 }
 
@@ -223,12 +294,10 @@ static struct match match_find(struct lazymatch *model, size_t at, unsigned leas
 {
 	const struct match none = { LENGTH_NONE, 0 };
 	struct match best;
-	size_t first;
 
 	buffer_fill(model, at);
 	places_learn(model, at);
-	first = model->previous[at % WINDOW];
-	if (first == 0 || at - first > DISTANCE_MAX || least >= model->raw_size - at)
+	if (model->steps[at % WINDOW] == 0 || least >= model->raw_size - at)
 		return none;
 	if (model->work_left == 0 || (model->profile.is_gzip && at - model->window > SLIDE_AT))
 		return none;

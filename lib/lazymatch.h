@@ -36,6 +36,9 @@ typedef struct lazymatch Lazymatch; /* for g_autoptr() only */
 /* The content is borrowed, and shorter than 1 << 31. */
 struct lazymatch *lazymatch_new(const struct lazymatch_profile *profile, const uint8_t *raw,
 				size_t raw_size);
+/* The same in the memory of one that is not needed any more, or NULL; takes that over. */
+struct lazymatch *lazymatch_renew(struct lazymatch *model, const struct lazymatch_profile *profile,
+				  const uint8_t *raw, size_t raw_size);
 /* Another one in the same state. */
 struct lazymatch *lazymatch_copy(const struct lazymatch *model);
 void lazymatch_free(struct lazymatch *model);

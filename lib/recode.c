@@ -2,6 +2,7 @@
 #include "recode.h"
 
 #include "bytes.h"
+#include "lazymatch.h"
 #include "pe.h"
 #include "recode_gzip.h"
 #include "recode_lz4.h"
@@ -187,11 +188,19 @@ const char *recode_expand(enum recode_kind kind, const uint8_t *bytes, size_t si
 const char *recode_join(enum recode_kind kind, const struct recode_raw *raw, uint8_t *ret_bytes,
 			size_t size_bytes)
 {
+	g_autoptr(Lazymatch) spare = NULL;
+
+	return recode_join_next(kind, raw, &spare, ret_bytes, size_bytes);
+}
+
+const char *recode_join_next(enum recode_kind kind, const struct recode_raw *raw,
+			     struct lazymatch **spare, uint8_t *ret_bytes, size_t size_bytes)
+{
 	if (raw->size_bytes > RECODE_RAW_SIZE_MAX || size_bytes > RECODE_STORED_SIZE_MAX)
 		return "the compressed stream is larger than it may be";
 	switch (kind) {
 	case RECODE_GZIP:
-		return recode_gzip_join(raw, ret_bytes, size_bytes);
+		return recode_gzip_join(raw, spare, ret_bytes, size_bytes);
 	case RECODE_LZ4:
 		return recode_lz4_join(raw, ret_bytes, size_bytes);
 	case RECODE_NONE:

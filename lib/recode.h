@@ -57,3 +57,8 @@ struct recode_raw {
  * to the raw size. */
 const char *recode_join(enum recode_kind kind, const struct recode_raw *raw, uint8_t *ret_bytes,
 			size_t size_bytes);
+/* The same of one stream after another: what `spare` holds at first is NULL, and at the end memory
+ * of a model, for lazymatch_free(). */
+struct lazymatch;
+const char *recode_join_next(enum recode_kind kind, const struct recode_raw *raw,
+			     struct lazymatch **spare, uint8_t *ret_bytes, size_t size_bytes);

@@ -370,8 +370,9 @@ static gboolean joins_to(const GByteArray *raw, const GByteArray *corrections, c
 	const struct recode_raw source = { raw->data, raw->len, corrections->data,
 					   corrections->len };
 	g_autofree uint8_t *joined = g_malloc(size_bytes);
+	g_autoptr(Lazymatch) spare = NULL;
 
-	return recode_gzip_join(&source, joined, size_bytes) == NULL &&
+	return recode_gzip_join(&source, &spare, joined, size_bytes) == NULL &&
 	       memcmp(joined, bytes, size_bytes) == 0;
 }
 

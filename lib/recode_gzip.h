@@ -13,4 +13,5 @@ gboolean recode_gzip_split(const uint8_t *bytes, size_t size_bytes, GByteArray *
 			   GByteArray *ret_corrections);
 const char *recode_gzip_expand(const uint8_t *bytes, size_t size_bytes, uint8_t *ret_raw,
 			       size_t raw_size);
-const char *recode_gzip_join(const struct recode_raw *raw, uint8_t *ret_bytes, size_t size_bytes);
+const char *recode_gzip_join(const struct recode_raw *raw, struct lazymatch **spare,
+			     uint8_t *ret_bytes, size_t size_bytes);

@@ -365,10 +365,10 @@ static const char *join_open(struct join *join)
 	return NULL;
 }
 
-const char *recode_gzip_join(const struct recode_raw *raw, uint8_t *ret_bytes, size_t size_bytes)
+const char *recode_gzip_join(const struct recode_raw *raw, struct lazymatch **spare,
+			     uint8_t *ret_bytes, size_t size_bytes)
 {
 	g_autoptr(GArray) tokens = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-	g_autoptr(Lazymatch) model = NULL;
 	struct join join = {
 		.raw = raw,
 		.tokens = tokens,
@@ -379,7 +379,8 @@ const char *recode_gzip_join(const struct recode_raw *raw, uint8_t *ret_bytes, s
 
 	if (why != NULL)
 		return why;
-	model = join.model = lazymatch_new(&join.profile, raw->bytes, raw->size_bytes);
+	*spare = lazymatch_renew(*spare, &join.profile, raw->bytes, raw->size_bytes);
+	join.model = *spare;
 	why = blocks_join(&join);
 	if (why != NULL)
 		return why;

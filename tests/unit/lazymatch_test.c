@@ -130,6 +130,53 @@ static void test_copy(void)
 	expect(lazymatch_position(copy) == 21 && lazymatch_position(model) == 12);
 }
 
+/* Bytes that repeat often, near and far, and end in a repetition. */
+static uint8_t *words_new(size_t size_bytes, uint64_t seed)
+{
+	uint8_t *raw = g_malloc(size_bytes);
+
+	for (size_t i = 0; i < size_bytes; i++) {
+		seed = seed * 6364136223846793005 + 1442695040888963407;
+		raw[i] = i > 50 && seed >> 60 > 2 ? raw[i - (seed >> 40) % MIN(i, 40000)]
+						  : (uint8_t)(seed >> 62);
+	}
+	return raw;
+}
+
+static void expect_same_tokens(struct lazymatch *model, struct lazymatch *other, size_t raw_size)
+{
+	while (lazymatch_position(model) < raw_size) {
+		const uint32_t token = lazymatch_next(model);
+
+		if (token != lazymatch_next(other))
+			break;
+		lazymatch_accept(model, token);
+		lazymatch_accept(other, token);
+	}
+	expect(lazymatch_position(model) == raw_size);
+}
+
+/* What a model learned of other content, by another profile, is forgotten. */
+static void test_renew(void)
+{
+	enum { SIZE = 100000, NEXT_SIZE = 70001 };
+	g_autofree uint8_t *raw = words_new(SIZE, 1);
+	g_autofree uint8_t *next = words_new(NEXT_SIZE, 2);
+	g_autoptr(Lazymatch) model = NULL;
+
+	for (unsigned i = 0; i < LAZYMATCH_PROFILE_COUNT; i++) {
+		const struct lazymatch_profile before = lazymatch_profile(26 - i);
+		const struct lazymatch_profile profile = lazymatch_profile(i);
+		g_autoptr(Lazymatch) fresh = lazymatch_new(&profile, next, NEXT_SIZE);
+
+		model = lazymatch_renew(model, &before, raw, SIZE);
+		while (lazymatch_position(model) < SIZE)
+			lazymatch_accept(model, lazymatch_next(model));
+		model = lazymatch_renew(model, &profile, next, NEXT_SIZE);
+		expect_same_tokens(model, fresh, NEXT_SIZE);
+	}
+}
+
 /* A token that was not foretold: the model goes on behind it. */
 static void test_correction(void)
 {
@@ -171,6 +218,6 @@ static void test_work(void)
 static const struct tap_case CASES[] = {
 	{ "rules of choice", test_rules },     { "distances", test_distances },
 	{ "copies and skips", test_copy },     { "corrections", test_correction },
-	{ "work comes to an end", test_work },
+	{ "work comes to an end", test_work }, { "one after another", test_renew },
 };
 TAP_MAIN(CASES)
