@@ -103,7 +103,8 @@ static void operations_list(const struct deltaencode_plan *plan, GByteArray *col
 }
 
 /* Everything but the raw stream. */
-static GByteArray *head_encode(const struct deltaencode_plan *plan, enum deltaformat_method method)
+static GByteArray *head_encode(const struct deltaencode_plan *plan, enum deltaformat_method method,
+			       uint32_t line_kb)
 {
 	const uint8_t kind[] = { DELTAFORMAT, (uint8_t)method };
 	const guint operation_count = method == DELTAFORMAT_ZSTD ? 0 : plan->operations->len;
@@ -129,15 +130,15 @@ static GByteArray *head_encode(const struct deltaencode_plan *plan, enum deltafo
 		g_byte_array_unref(columns[i]);
 	}
 	g_byte_array_append(frame, kind, sizeof kind);
-	pack_append(frame, lists->data, lists->len);
-	pack_append(frame, plan->corrections->data, plan->corrections->len);
+	pack_append_line(frame, lists->data, lists->len, line_kb);
+	pack_append_line(frame, plan->corrections->data, plan->corrections->len, line_kb);
 	return frame;
 }
 
-static GByteArray *zstd_encode(const struct deltaencode_plan *plan)
+static GByteArray *zstd_encode(const struct deltaencode_plan *plan, uint32_t line_kb)
 {
 	const struct frame_reference reference = { plan->reference->data, plan->reference->len };
-	GByteArray *frame = head_encode(plan, DELTAFORMAT_ZSTD);
+	GByteArray *frame = head_encode(plan, DELTAFORMAT_ZSTD, line_kb);
 	const guint size = frame->len;
 
 	g_byte_array_set_size(frame, size + (guint)frame_bound(plan->raw->len));
@@ -147,9 +148,9 @@ static GByteArray *zstd_encode(const struct deltaencode_plan *plan)
 	return frame;
 }
 
-static GByteArray *diff_encode(const struct deltaencode_plan *plan)
+static GByteArray *diff_encode(const struct deltaencode_plan *plan, uint32_t line_kb)
 {
-	GByteArray *frame = head_encode(plan, DELTAFORMAT_DIFF);
+	GByteArray *frame = head_encode(plan, DELTAFORMAT_DIFF, line_kb);
 	g_autoptr(GByteArray) differences = g_byte_array_sized_new(plan->raw->len);
 	g_autoptr(GByteArray) extras = g_byte_array_new();
 	const uint8_t *raw = plan->raw->data;
@@ -167,15 +168,16 @@ static GByteArray *diff_encode(const struct deltaencode_plan *plan)
 		raw += operation->add + operation->extra;
 	}
 	g_assert(raw == plan->raw->data + plan->raw->len);
-	pack_append(frame, differences->data, differences->len);
-	pack_append(frame, extras->data, extras->len);
+	pack_append_line(frame, differences->data, differences->len, line_kb);
+	pack_append_line(frame, extras->data, extras->len, line_kb);
 	return frame;
 }
 
-static GByteArray *mix_encode(const struct deltaencode_plan *plan, uint64_t *ret_choices)
+static GByteArray *mix_encode(const struct deltaencode_plan *plan, uint32_t line_kb,
+			      uint64_t *ret_choices)
 {
 	const struct frame_reference reference = { plan->reference->data, plan->reference->len };
-	GByteArray *frame = head_encode(plan, DELTAFORMAT_MIX);
+	GByteArray *frame = head_encode(plan, DELTAFORMAT_MIX, line_kb);
 	g_autoptr(Deltamix) mix = deltamix_new(&reference, plan->raw->data, NULL, 0);
 	g_autoptr(GByteArray) mixed = NULL;
 
@@ -201,10 +203,10 @@ static gboolean mix_pays(guint saved_bytes, uint64_t choices, uint32_t line_kb)
 GByteArray *deltaencode_frame(const struct deltaencode_plan *plan,
 			      const struct deltaencode_effort *effort)
 {
-	g_autoptr(GByteArray) best = diff_encode(plan);
+	g_autoptr(GByteArray) best = diff_encode(plan, effort->line_kb);
 	uint64_t choices = 0;
-	g_autoptr(GByteArray) mixed = mix_encode(plan, &choices);
-	g_autoptr(GByteArray) other = effort->try_all ? zstd_encode(plan) : NULL;
+	g_autoptr(GByteArray) mixed = mix_encode(plan, effort->line_kb, &choices);
+	g_autoptr(GByteArray) other = effort->try_all ? zstd_encode(plan, effort->line_kb) : NULL;
 
 	g_debug("frame: raw %u reference %u operations %u: diff %u mix %u (%" G_GUINT64_FORMAT
 		" choices) zstd %u",

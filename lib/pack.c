@@ -6,7 +6,12 @@
 #include "frame.h"
 #include "lzmapack.h"
 
-enum { ZSTD_LEVEL = 19, ZSTD_TRY_MAX = 1 << 16, LARGE_MIN = 1 << 20 };
+enum {
+	ZSTD_LEVEL = 19,
+	ZSTD_TRY_MAX = 1 << 16,
+	LARGE_MIN = 1 << 20,
+	LZMA_BYTES_PER_MS = 10000, /* packed ones, that a device unpacks, more or less */
+};
 
 /* Tables of numbers, plain bytes, and differences of machine code want different models. */
 static const struct lzmapack_model MODELS[] = {
@@ -49,14 +54,10 @@ static GByteArray *zstd_pack(const uint8_t *bytes, size_t size_bytes)
 	return packed;
 }
 
-void pack_append(GByteArray *to, const uint8_t *bytes, size_t size_bytes)
+static struct pack_best best_find(const uint8_t *bytes, size_t size_bytes)
 {
 	struct pack_best best = { NULL, PACK_STORED, 0, size_bytes };
-	uint8_t head;
 
-	varint_append(to, size_bytes);
-	if (size_bytes == 0)
-		return;
 	if (size_bytes <= ZSTD_TRY_MAX)
 		best_offer(&best, zstd_pack(bytes, size_bytes), PACK_ZSTD, 0);
 	/* What the first model cannot pack is noise for the others too. Of large streams two models
@@ -67,14 +68,61 @@ void pack_append(GByteArray *to, const uint8_t *bytes, size_t size_bytes)
 		best_offer(&best, lzmapack_encode(bytes, size_bytes, MODELS[i], best.size_bytes),
 			   PACK_LZMA, lzmapack_model_encode(MODELS[i]));
 	}
-	head = (uint8_t)best.kind;
+	return best;
+}
+
+static void best_append(GByteArray *to, struct pack_best *best, const uint8_t *bytes)
+{
+	const uint8_t head = (uint8_t)best->kind;
+
 	g_byte_array_append(to, &head, 1);
-	varint_append(to, best.size_bytes);
+	varint_append(to, best->size_bytes);
+	if (best->kind == PACK_LZMA)
+		g_byte_array_append(to, &best->model, 1);
+	g_byte_array_append(to, best->packed != NULL ? best->packed->data : bytes,
+			    (guint)best->size_bytes);
+	g_clear_pointer(&best->packed, g_byte_array_unref);
+}
+
+void pack_append(GByteArray *to, const uint8_t *bytes, size_t size_bytes)
+{
+	struct pack_best best;
+
+	varint_append(to, size_bytes);
+	if (size_bytes == 0)
+		return;
+	best = best_find(bytes, size_bytes);
+	best_append(to, &best, bytes);
+}
+
+/* Whether to fetch what LZMA saves takes longer than to unpack it; to unpack the others takes next
+ * to nothing. */
+static gboolean lzma_pays(const struct pack_best *lzma, const struct pack_best *other,
+			  uint32_t line_kb)
+{
+	const uint64_t saved = other->size_bytes - lzma->size_bytes;
+
+	return (uint64_t)lzma->size_bytes * line_kb <= saved * LZMA_BYTES_PER_MS;
+}
+
+void pack_append_line(GByteArray *to, const uint8_t *bytes, size_t size_bytes, uint32_t line_kb)
+{
+	struct pack_best other = { NULL, PACK_STORED, 0, size_bytes };
+	struct pack_best best;
+
+	varint_append(to, size_bytes);
+	if (size_bytes == 0)
+		return;
+	best = best_find(bytes, size_bytes);
 	if (best.kind == PACK_LZMA)
-		g_byte_array_append(to, &best.model, 1);
-	g_byte_array_append(to, best.packed != NULL ? best.packed->data : bytes,
-			    (guint)best.size_bytes);
+		best_offer(&other, zstd_pack(bytes, size_bytes), PACK_ZSTD, 0);
+	if (best.kind != PACK_LZMA || lzma_pays(&best, &other, line_kb)) {
+		g_clear_pointer(&other.packed, g_byte_array_unref);
+		best_append(to, &best, bytes);
+		return;
+	}
 	g_clear_pointer(&best.packed, g_byte_array_unref);
+	best_append(to, &other, bytes);
 }
 
 static uint8_t byte_take(struct varint_reader *reader)

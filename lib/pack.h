@@ -14,6 +14,9 @@ enum pack_kind { PACK_STORED, PACK_ZSTD, PACK_LZMA, PACK_KIND_COUNT };
 
 /* Appends: raw size, and unless that is 0: kind, stored size, for LZMA its model byte, bytes. */
 void pack_append(GByteArray *to, const uint8_t *bytes, size_t size_bytes);
+/* The same for a device that fetches `line_kb` thousands of bytes per second, at least 1: LZMA only
+ * where to fetch what it saves takes longer than to unpack it. */
+void pack_append_line(GByteArray *to, const uint8_t *bytes, size_t size_bytes, uint32_t line_kb);
 
 /* One pack in a larger buffer; borrows it. */
 struct pack_stream {

@@ -50,6 +50,46 @@ static void test_kinds(void)
 	check_round_trip((const uint8_t *)"aaaaaaaaaaaaaaaaaaaaaaaaaaaa", 28, PACK_LZMA);
 }
 
+static size_t stored_for(const uint8_t *bytes, uint32_t line_kb, enum pack_kind *ret_kind)
+{
+	g_autoptr(GByteArray) packed = g_byte_array_new();
+	g_autoptr(GByteArray) again = NULL;
+	struct varint_reader reader = { 0 };
+	struct pack_stream stream = { 0 };
+
+	pack_append_line(packed, bytes, SIZE, line_kb);
+	reader.bytes = packed->data;
+	reader.size_bytes = packed->len;
+	expect(pack_take(&reader, SIZE, &stream) && reader.position == packed->len);
+	again = pack_unpack(&stream);
+	expect(again != NULL && again->len == SIZE && memcmp(again->data, bytes, SIZE) == 0);
+	*ret_kind = stream.kind;
+	return stream.stored_size;
+}
+
+/* A device unpacks ten million bytes of LZMA in a second: on a line on which what they save takes
+ * less than that to fetch, they are not worth it. */
+static void test_lines(void)
+{
+	g_autofree uint8_t *bytes = g_malloc(SIZE);
+	enum pack_kind kind;
+	size_t lzma_size, zstd_size;
+	uint32_t line_kb;
+
+	noise_fill(bytes, SIZE);
+	for (size_t i = 0; i < SIZE; i++)
+		bytes[i] &= 0x11 << (i / 16 % 3); /* a table, as it were */
+	lzma_size = stored_for(bytes, 1, &kind);
+	expect(kind == PACK_LZMA);
+	zstd_size = stored_for(bytes, UINT32_MAX, &kind);
+	expect(kind == PACK_ZSTD && zstd_size > lzma_size);
+	line_kb = (uint32_t)((zstd_size - lzma_size) * 10000 / lzma_size);
+	expect(stored_for(bytes, line_kb, &kind) == lzma_size);
+	expect(stored_for(bytes, line_kb + 1, &kind) == zstd_size);
+	noise_fill(bytes, SIZE);
+	expect(stored_for(bytes, UINT32_MAX, &kind) == SIZE && kind == PACK_STORED);
+}
+
 /* frame_compress() is what wrote this, so it is a frame. */
 static void test_zstd(void)
 {
@@ -119,9 +159,8 @@ static void test_damaged(void)
 }
 
 static const struct tap_case CASES[] = {
-	{ "stored and LZMA", test_kinds },
-	{ "zstd", test_zstd },
-	{ "read in pieces", test_pieces },
+	{ "stored and LZMA", test_kinds }, { "zstd", test_zstd },
+	{ "lines", test_lines },           { "read in pieces", test_pieces },
 	{ "damaged ones", test_damaged },
 };
 TAP_MAIN(CASES)
