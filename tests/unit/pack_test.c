@@ -78,7 +78,7 @@ static void test_lines(void)
 
 	noise_fill(bytes, SIZE);
 	for (size_t i = 0; i < SIZE; i++)
-		bytes[i] &= 0x11 << (i / 16 % 3); /* a table, as it were */
+		bytes[i] = (uint8_t)(bytes[i] & 0x11 << i / 16 % 3); /* a table, as it were */
 	lzma_size = stored_for(bytes, 1, &kind);
 	expect(kind == PACK_LZMA);
 	zstd_size = stored_for(bytes, UINT32_MAX, &kind);
