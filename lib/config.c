@@ -22,10 +22,11 @@ enum key_kind {
 	KEY_PATHS,  /* absolute paths, separated by ; */
 	KEY_NUMBER, /* between minimum and maximum */
 	KEY_WINDOW, /* maintenance windows, see window.h */
-	KEY_YES,    /* these four: one of two words, the second one is TRUE */
+	KEY_YES,    /* these five: one of two words, the second one is TRUE */
 	KEY_APPROVAL,
 	KEY_REBOOT,
 	KEY_BUNDLES,
+	KEY_ROLLBACK,
 	KEY_URL,           /* http or https */
 	KEY_GROUP,         /* of a lock server */
 	KEY_NAMES,         /* words, separated by ;, or none */
@@ -156,6 +157,8 @@ static const struct key KEYS[] = {
 	{ "store", "history", KEY_NUMBER, offsetof(struct config, store_history), "0", 0, 100 },
 	{ "store", "size-limit", KEY_NUMBER, offsetof(struct config, store_limit_mib), "0", 0,
 	  1048576 },
+	{ "etc", "history", KEY_NUMBER, offsetof(struct config, etc_history), "20", 2, 1000 },
+	{ "etc", "rollback", KEY_ROLLBACK, offsetof(struct config, etc_restore), "keep", 0, 0 },
 	{ "reboot", "warn", KEY_NUMBER, offsetof(struct config, warn_s), "60", 0, 3600 },
 };
 
@@ -164,6 +167,7 @@ static const char *const WORDS[][2] = {
 	[KEY_APPROVAL] = { "auto", "manual" },
 	[KEY_REBOOT] = { "auto", "never" },
 	[KEY_BUNDLES] = { "any", "listed" },
+	[KEY_ROLLBACK] = { "keep", "restore" },
 };
 
 static const struct key *key_find(const char *group, const char *name)
@@ -318,6 +322,7 @@ static gboolean value_store(const struct key *key, const char *value, struct con
 	case KEY_APPROVAL:
 	case KEY_REBOOT:
 	case KEY_BUNDLES:
+	case KEY_ROLLBACK:
 		return word_store(key, value, member, error);
 	}
 	g_assert_not_reached();

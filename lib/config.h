@@ -88,6 +88,8 @@ struct config {
 	unsigned hook_time_s;            /* [hooks] timeout=, of each hook, 1..3600, default 60 */
 	unsigned store_history;          /* [store] history=, 0..100, default 0: no store */
 	unsigned store_limit_mib;        /* [store] size-limit=, default 0: no limit */
+	unsigned etc_history;            /* [etc] history=, states, 2..1000, default 20 */
+	gboolean etc_restore;            /* [etc] rollback=keep|restore, default keep */
 	unsigned warn_s;                 /* [reboot] warn=, 0..3600, default 60 */
 	struct config_health health;     /* the rest of [health] */
 	/* Not of the file: the processes that fetch and decode; NULL: this one does. Borrowed. */

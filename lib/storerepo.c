@@ -20,9 +20,13 @@ enum {
 	NAME_DIGITS = 16, /* of 64: enough to tell a release's objects apart, and less to store */
 };
 
-static const char REF_PREFIX[] = "release/";
+static const char *const REF_PREFIXES[STOREREPO_KIND_COUNT] = {
+	[STOREREPO_RELEASES] = "release/",
+	[STOREREPO_ETC] = "etc/",
+};
 
 struct storerepo {
+	enum storerepo_kind kind;
 	OstreeRepo *repo;
 	char *path;
 	GCancellable *cancellable; /* may be NULL */
@@ -83,6 +87,16 @@ struct storerepo *storerepo_open(const char *path, gboolean create, GCancellable
 	repo->path = g_strdup(path);
 	repo->cancellable = cancellable != NULL ? g_object_ref(cancellable) : NULL;
 	return repo;
+}
+
+void storerepo_set_kind(struct storerepo *repo, enum storerepo_kind kind)
+{
+	repo->kind = kind;
+}
+
+static char *ref_of(const struct storerepo *repo, const char *name)
+{
+	return g_strconcat(REF_PREFIXES[repo->kind], name, NULL);
 }
 
 void storerepo_free(struct storerepo *repo)
@@ -195,11 +209,14 @@ static gboolean file_add(struct storerepo *repo, OstreeMutableTree *tree, const 
 			 GBytes *content, GError **error)
 {
 	gsize size_bytes;
-	const uint8_t *bytes = g_bytes_get_data(content, &size_bytes);
-	g_autofree char *sum = ostree_repo_write_regfile_inline(repo->repo, NULL, 0, 0, FILE_MODE,
-								NULL, bytes, size_bytes,
-								repo->cancellable, error);
+	const uint8_t *bytes;
+	g_autofree char *sum = NULL;
 
+	if (content == NULL)
+		return TRUE; /* this kind has no such file */
+	bytes = g_bytes_get_data(content, &size_bytes);
+	sum = ostree_repo_write_regfile_inline(repo->repo, NULL, 0, 0, FILE_MODE, NULL, bytes,
+					       size_bytes, repo->cancellable, error);
 	return sum != NULL && ostree_mutable_tree_replace_file(tree, name, sum, error);
 }
 
@@ -273,7 +290,7 @@ static gboolean commit_write(struct storerepo *repo, const char *name,
 			     const struct storerepo_entry *entry, GError **error)
 {
 	g_autoptr(OstreeMutableTree) tree = tree_make(repo, entry, error);
-	g_autofree char *ref = g_strconcat(REF_PREFIX, name, NULL);
+	g_autofree char *ref = ref_of(repo, name);
 	g_autofree char *commit = NULL;
 	g_autoptr(GFile) root = NULL;
 
@@ -363,6 +380,7 @@ GPtrArray *storerepo_names(struct storerepo *repo, GError **error)
 {
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GHashTable) refs = NULL;
+	const char *prefix = REF_PREFIXES[repo->kind];
 	GHashTableIter iter;
 	GError *cause = NULL;
 	gpointer key;
@@ -373,15 +391,15 @@ GPtrArray *storerepo_names(struct storerepo *repo, GError **error)
 	}
 	g_hash_table_iter_init(&iter, refs);
 	while (g_hash_table_iter_next(&iter, &key, NULL))
-		if (g_str_has_prefix(key, REF_PREFIX))
-			g_ptr_array_add(names, g_strdup((const char *)key + strlen(REF_PREFIX)));
+		if (g_str_has_prefix(key, prefix))
+			g_ptr_array_add(names, g_strdup((const char *)key + strlen(prefix)));
 	return g_steal_pointer(&names);
 }
 
 /* NULL with FAULT_STORE_RELEASE. */
 static char *commit_find(struct storerepo *repo, const char *name, GError **error)
 {
-	g_autofree char *ref = g_strconcat(REF_PREFIX, name, NULL);
+	g_autofree char *ref = ref_of(repo, name);
 	char *commit = NULL;
 
 	if (ostree_repo_resolve_rev(repo->repo, ref, TRUE, &commit, NULL) && commit != NULL)
@@ -405,11 +423,15 @@ static GBytes *file_read(struct storerepo *repo, GFile *root, const char *name, 
 static gboolean files_read(struct storerepo *repo, GFile *root, struct storerepo_entry *entry,
 			   GError **error)
 {
-	entry->manifest = file_read(repo, root, "manifest", error);
-	if (entry->manifest == NULL)
+	const gboolean is_release = repo->kind == STOREREPO_RELEASES;
+
+	if (is_release)
+		entry->manifest = file_read(repo, root, "manifest", error);
+	if (is_release && entry->manifest == NULL)
 		return FALSE;
-	entry->signature = file_read(repo, root, "signature", error);
-	if (entry->signature == NULL)
+	if (is_release)
+		entry->signature = file_read(repo, root, "signature", error);
+	if (is_release && entry->signature == NULL)
 		return FALSE;
 	entry->index = file_read(repo, root, "index", error);
 	return entry->index != NULL;
@@ -485,7 +507,7 @@ gboolean storerepo_verify(struct storerepo *repo, const char *name, GHashTable *
 
 gboolean storerepo_remove(struct storerepo *repo, const char *name, GError **error)
 {
-	g_autofree char *ref = g_strconcat(REF_PREFIX, name, NULL);
+	g_autofree char *ref = ref_of(repo, name);
 	GError *cause = NULL;
 
 	if (ostree_repo_set_ref_immediate(repo->repo, NULL, ref, NULL, NULL, &cause))

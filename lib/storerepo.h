@@ -24,8 +24,8 @@ struct storerepo;
 typedef struct storerepo Storerepo; /* for g_autoptr() only */
 
 struct storerepo_entry {
-	uint64_t time_s; /* when it was stored, since 1970 */
-	GBytes *manifest;
+	uint64_t time_s;  /* when it was stored, since 1970 */
+	GBytes *manifest; /* these two of releases only */
 	GBytes *signature;
 	GBytes *index;
 };
@@ -39,6 +39,12 @@ struct storerepo *storerepo_open(const char *path, gboolean create, GCancellable
 				 GError **error);
 void storerepo_free(struct storerepo *repo);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Storerepo, storerepo_free)
+
+/* Besides releases it keeps states of /etc (etcstore.h), under names of their own. One opening
+ * deals with one kind: that of releases, unless this is called before anything else. A sweep looks
+ * at all of them. */
+enum storerepo_kind { STOREREPO_RELEASES, STOREREPO_ETC, STOREREPO_KIND_COUNT };
+void storerepo_set_kind(struct storerepo *repo, enum storerepo_kind kind);
 
 /* Writing a release: begin, put all objects, then commit, or abort. FAULT_STORE_SPACE, _WRITE,
  * FAULT_JOB_CANCELLED. A failure in between leaves only storerepo_abort(). */

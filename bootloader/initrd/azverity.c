@@ -12,6 +12,7 @@
 
 #include "cmdline.h"
 #include "early.h"
+#include "etcoverlay.h"
 #include "faultnote.h"
 #include "faulttext.h"
 #include "hint.h"
@@ -52,6 +53,8 @@ static fault system_start(const struct hint *hint)
 		unlock_leave_phase("/sysroot");
 	if (why == FAULT_OK)
 		why = root_mount_var(&root, &cmdline, "/sysroot");
+	if (why == FAULT_OK && cmdline.etc_overlay)
+		why = etcoverlay_mount("/sysroot", "/run");
 	if (why != FAULT_OK)
 		return why;
 	root_claim("/run");

@@ -75,6 +75,7 @@ fault cmdline_parse(const char *text, struct cmdline *ret_cmdline)
 	cmdline.fec_roots = fec_decode(text);
 	cmdline.watchdog_s = kernelarg_watchdog_s(text, strlen(text));
 	cmdline.var_encrypted = value_find(text, "azupdate.var", &value) > 0;
+	cmdline.etc_overlay = value_find(text, "azupdate.etc", &value) > 0;
 	value_copy(text, "rootfstype", "erofs", cmdline.fstype, sizeof cmdline.fstype);
 	value_copy(text, "init", "/sbin/init", cmdline.init, sizeof cmdline.init);
 	*ret_cmdline = cmdline;

@@ -10,6 +10,8 @@
  *                           none is touched
  *   azupdate.var=encrypted  var is unlocked by azunlock, a program of the root image; any value
  *                           means that, since one that is misspelt must not mean less
+ *   azupdate.etc=overlay    changes of /etc are kept in var, and laid over the image's by azetc, a
+ *                           program of the root image; any value means that, as above
  *   rootfstype=TYPE         default erofs
  *   init=PATH               default /sbin/init */
 
@@ -27,6 +29,7 @@ struct cmdline {
 	unsigned fec_roots;  /* 0: none */
 	unsigned watchdog_s; /* 0: none is touched */
 	bool var_encrypted;
+	bool etc_overlay;
 	char fstype[CMDLINE_FSTYPE_SIZE];
 	char init[CMDLINE_INIT_SIZE];
 };

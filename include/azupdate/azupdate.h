@@ -38,6 +38,9 @@
 #define AZUPDATE_SCHEMA_ACTION "azupdate.action/1" /* activate, rollback, mark-good, mark-bad */
 #define AZUPDATE_SCHEMA_ATTESTATION "azupdate.attestation/1" /* attest */
 #define AZUPDATE_SCHEMA_ATTESTED "azupdate.attested/1"       /* azbundle attest-verify */
+#define AZUPDATE_SCHEMA_ETC "azupdate.etc/1"                 /* etc list */
+#define AZUPDATE_SCHEMA_ETCDIFF "azupdate.etcdiff/1"         /* etc diff */
+#define AZUPDATE_SCHEMA_ETCSTATE "azupdate.etcstate/1"       /* etc save, etc restore */
 #define AZUPDATE_SCHEMA_ERROR "azupdate.error/1"             /* any command that failed */
 #define AZUPDATE_SCHEMA_EVENT "azupdate.event/1"             /* is posted to [report] url= */
 #define AZUPDATE_SCHEMA_HEALTH "azupdate.health/1"           /* health show */

@@ -130,6 +130,23 @@ static void test_watchdog(void)
 	expect(cmdline.watchdog_s == 60);
 }
 
+static void test_etc(void)
+{
+	static const char START[] = "roothash=" HASH " azupdate.blocks=1";
+	struct cmdline cmdline;
+
+	expect(cmdline_parse(START, &cmdline) == FAULT_OK && !cmdline.etc_overlay);
+	expect(cmdline_parse("roothash=" HASH " azupdate.blocks=1 -- azupdate.etc=overlay",
+			     &cmdline) == FAULT_OK &&
+	       !cmdline.etc_overlay);
+	expect(cmdline_parse("roothash=" HASH " azupdate.blocks=1 azupdate.etc=overlay",
+			     &cmdline) == FAULT_OK &&
+	       cmdline.etc_overlay && !cmdline.var_encrypted);
+	expect(cmdline_parse("roothash=" HASH " azupdate.blocks=1 azupdate.etc=overlai",
+			     &cmdline) == FAULT_OK &&
+	       cmdline.etc_overlay);
+}
+
 static void test_var(void)
 {
 	static const char START[] = "roothash=" HASH " azupdate.blocks=1";
@@ -151,9 +168,13 @@ static void test_var(void)
 }
 
 static const struct tap_case CASES[] = {
-	{ "encrypted var", test_var },       { "values", test_values },
-	{ "refused", test_refused },         { "each digit", test_each_digit },
-	{ "long values", test_long_values }, { "fec", test_fec },
+	{ "changes of /etc", test_etc },
+	{ "encrypted var", test_var },
+	{ "values", test_values },
+	{ "refused", test_refused },
+	{ "each digit", test_each_digit },
+	{ "long values", test_long_values },
+	{ "fec", test_fec },
 	{ "watchdog", test_watchdog },
 };
 TAP_MAIN(CASES)

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Keeping /etc: what the running system does with its local changes, see docs/ETC.md. They are only
+ * read here: what is put back is put back at a boot, by etcboot.h. */
+
+#include <glib.h>
+
+#include "config.h"
+
+/* The running release. */
+struct etckeep {
+	const struct config *config;
+	const char *version;   /* "" if it is not known */
+	const char *root_hash; /* hex */
+};
+
+/* Whether this boot has laid changes over the release's /etc. */
+gboolean etckeep_is_on(const struct config *config);
+
+/* Stores the changes as they are, and drops states that are too many, but none that is the last one
+ * of a release of `roots` (NULL-terminated). *ret_number: the state's, also if it was stored
+ * before. FAULT_ETC_OFF, those of etcstore_add(). One at a time. */
+gboolean etckeep_save(const struct etckeep *keep, const char *reason, const char *const *roots,
+		      unsigned *ret_number, GError **error);
+/* The last state that a release has left; 0: there is none. */
+unsigned etckeep_find(const struct config *config, const char *root_hash);
+/* The next boot of that release puts a state back, if it is there. FAULT_ETC_OFF, _NONE. */
+gboolean etckeep_restore(const struct config *config, const char *root_hash, unsigned number,
+			 GError **error);
+
+/* One line of JSON, as etc.schema.json and etcdiff.schema.json have it. The state's changes, or
+ * with 0 those of now, are held against what the running release brings. */
+char *etckeep_list(const struct config *config, GError **error);
+char *etckeep_diff(const struct etckeep *keep, unsigned number, GError **error);
