@@ -24,6 +24,7 @@ struct change {
 	char *version;                     /* to go back to, or NULL */
 	char *reason;                      /* why it is bad */
 	gboolean changed;
+	enum etcstep_choice etc; /* of a rollback */
 };
 
 static void change_free(gpointer data)
@@ -101,6 +102,7 @@ static gboolean change_run(struct job *job, gpointer data, GVariant **ret_result
 		.job = job,
 		.by = "by hand",
 		.rollback = change->kind == CHANGE_ROLLBACK,
+		.etc = change->etc,
 	};
 	const gboolean done = change_make(change, &transition, error);
 	GVariantDict dict;
@@ -189,8 +191,8 @@ static gboolean mark_bad_handle(BusManager *manager, GDBusMethodInvocation *invo
 	return slot_change(invocation, change, name);
 }
 
-static gboolean rollback_handle(BusManager *manager, GDBusMethodInvocation *invocation,
-				const char *version, gpointer user_data)
+static gboolean rollback_answer(GDBusMethodInvocation *invocation, const char *version,
+				enum etcstep_choice etc, struct server *server)
 {
 	struct change *change;
 	GError *error = NULL;
@@ -199,16 +201,31 @@ static gboolean rollback_handle(BusManager *manager, GDBusMethodInvocation *invo
 		failure_set(&error, FAULT_ARGUMENT, "\"%.64s\" is no version", version);
 		return call_fail(invocation, error);
 	}
-	change = change_new(user_data, CHANGE_ROLLBACK);
+	change = change_new(server, CHANGE_ROLLBACK);
+	change->etc = etc;
 	change->version = version[0] != '\0' ? g_strdup(version) : NULL;
 	call_log(invocation, version[0] != '\0' ? version : "the other slot");
 	return change_start(change, invocation);
+}
+
+static gboolean rollback_handle(BusManager *manager, GDBusMethodInvocation *invocation,
+				const char *version, gpointer user_data)
+{
+	return rollback_answer(invocation, version, ETCSTEP_CONFIGURED, user_data);
+}
+
+static gboolean rollback_etc_handle(BusManager *manager, GDBusMethodInvocation *invocation,
+				    const char *version, gboolean restore, gpointer user_data)
+{
+	return rollback_answer(invocation, version, restore ? ETCSTEP_RESTORE : ETCSTEP_KEEP,
+			       user_data);
 }
 
 void changes_connect(BusManager *manager, struct server *server)
 {
 	g_signal_connect(manager, "handle-activate", G_CALLBACK(activate_handle), server);
 	g_signal_connect(manager, "handle-rollback", G_CALLBACK(rollback_handle), server);
+	g_signal_connect(manager, "handle-rollback-etc", G_CALLBACK(rollback_etc_handle), server);
 	g_signal_connect(manager, "handle-mark-good", G_CALLBACK(mark_good_handle), server);
 	g_signal_connect(manager, "handle-mark-bad", G_CALLBACK(mark_bad_handle), server);
 }

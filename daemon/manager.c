@@ -8,6 +8,7 @@
 
 #include "call.h"
 #include "changes.h"
+#include "etc_methods.h"
 #include "failure.h"
 #include "healthmethods.h"
 #include "publish.h"
@@ -354,4 +355,5 @@ void manager_connect(BusManager *manager, struct server *server)
 	changes_connect(manager, server);
 	tpm_methods_connect(manager, server);
 	store_methods_connect(manager, server);
+	etc_methods_connect(manager, server);
 }

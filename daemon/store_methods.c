@@ -22,6 +22,8 @@ struct store_work {
 	char *version; /* to restore, or NULL */
 	gboolean force;
 	gboolean activate;
+	gboolean etc;      /* with the /etc of that time */
+	gboolean keep_etc; /* with that of now, whatever the configuration says */
 };
 
 static void work_free(gpointer data)
@@ -81,6 +83,9 @@ static gboolean restore_run(struct job *job, gpointer data, GVariant **ret_resul
 		.job = job,
 		.by = "by hand",
 		.rollback = TRUE,
+		.etc = work->etc        ? ETCSTEP_RESTORE
+		       : work->keep_etc ? ETCSTEP_KEEP
+					: ETCSTEP_CONFIGURED,
 	};
 	const struct transition_stage stage = {
 		.options = {
@@ -179,6 +184,8 @@ static gboolean options_take(GVariant *given, struct store_work *work, GError **
 		g_autoptr(GVariant) owned = value;
 		gboolean *option = strcmp(name, "force") == 0      ? &work->force
 				   : strcmp(name, "activate") == 0 ? &work->activate
+				   : strcmp(name, "etc") == 0      ? &work->etc
+				   : strcmp(name, "keep_etc") == 0 ? &work->keep_etc
 								   : NULL;
 
 		if (option == NULL)

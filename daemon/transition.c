@@ -115,6 +115,30 @@ static gboolean slot_is_startable(const struct slot *slot)
 	return slot->state != SLOT_EMPTY && slot->state != SLOT_BAD;
 }
 
+/* What is to become of /etc is on the disk before the release can boot. */
+static gboolean etc_activate(const struct transition *transition,
+			     const struct machine_status *status, unsigned slot, GError **error)
+{
+	const struct etcstep step = {
+		.config = transition->config,
+		.version = running_version(status),
+		.root_hash = status->running != MACHINE_RUNNING_UNKNOWN
+				     ? status->slots[status->running].root_hash
+				     : NULL,
+		.next_root_hash = status->slots[slot].root_hash,
+		.rollback = transition->rollback,
+		.choice = transition->etc,
+	};
+	g_auto(EtcbootRequest) before = etcboot_request_load(transition->config->state_dir);
+
+	if (!etcstep_before(&step, error))
+		return FALSE;
+	if (machine_activate(transition->machine, slot, error))
+		return TRUE;
+	etcstep_undo(&step, &before);
+	return FALSE;
+}
+
 gboolean transition_activate(const struct transition *transition, unsigned slot,
 			     gboolean *ret_changed, GError **error)
 {
@@ -131,7 +155,7 @@ gboolean transition_activate(const struct transition *transition, unsigned slot,
 	if (changes && slot_is_startable(&status->slots[slot].slot) &&
 	    !hookcall_ask(&call, HOOKS_PRE_ACTIVATE, &event, error))
 		return FALSE;
-	if (!machine_activate(transition->machine, slot, error))
+	if (!etc_activate(transition, status, slot, error))
 		return FALSE;
 	*ret_changed = changes;
 	if (!changes)
@@ -198,6 +222,8 @@ void transition_settle(const struct transition *transition, const struct machine
 		event.why = (fault)other->slot.fault;
 		transition_left(transition, status, &event);
 	}
+	if (status->committed)
+		etcstep_committed(transition->config, running->root_hash);
 	if (!status->committed || !noted(transition, running->root_hash, hookstate_note_commit))
 		return;
 	event = event_of(transition, status, status->running);

@@ -3,6 +3,7 @@
 /* Transitions: the steps from one release to the next as the daemon does them, whoever wants them:
  * hooks are asked before and told after, and what was done is noted. For a job's thread. */
 
+#include "etcstep.h"
 #include "hookcall.h"
 #include "machine.h"
 
@@ -10,8 +11,9 @@ struct transition {
 	const struct config *config;
 	struct machine *machine;
 	struct job *job;
-	const char *by;    /* who wants it, for hooks: "by hand", ...; static */
-	gboolean rollback; /* somebody goes back */
+	const char *by;          /* who wants it, for hooks: "by hand", ...; static */
+	gboolean rollback;       /* somebody goes back */
+	enum etcstep_choice etc; /* what of /etc goes back with it */
 };
 
 /* What is wanted of an install, beyond its options. */

@@ -316,7 +316,8 @@ ACTIONS = [["Manager.Activate", "a"], ["Manager.Rollback", ""], ["Manager.MarkGo
            ["Manager.InstallUrl", "http://localhost/", "{}"], ["Manager.Verify", "a", "{}"],
            ["Manager.RepairUrl", "a", "", "{}"], ["Manager.PlanUrl", "http://localhost/", "{}"],
            ["Manager.Attest", "[byte 1]"], ["Manager.TpmStatus"],
-           ["Manager.HealthHold", "true"]]
+           ["Manager.HealthHold", "true"], ["Manager.EtcDiff", "0"], ["Manager.EtcSave", "x"],
+           ["Manager.EtcRestore", "1"], ["Manager.RollbackEtc", "", "true"]]
 
 
 def test_stranger_may_look_only():
@@ -563,7 +564,7 @@ def test_usage():
         return done.returncode, done.stdout + done.stderr
 
     commands = re.findall(r"^  ([a-z-]+) ", run("--help")[1], re.M)
-    expect_equal(len(commands), 20, commands)
+    expect_equal(len(commands), 21, commands)
     for command in commands:
         status, text = run(command, "--help")
         expect(status == 0 and "Exit status: 0 done" in text, text)

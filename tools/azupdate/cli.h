@@ -39,6 +39,7 @@ extern const struct command COMMAND_ATTEST;
 extern const struct command COMMAND_ACTIVATE, COMMAND_CANCEL, COMMAND_HEALTH, COMMAND_INSTALL,
 	COMMAND_MARK_BAD, COMMAND_MARK_GOOD, COMMAND_REPAIR, COMMAND_ROLLBACK, COMMAND_STATUS,
 	COMMAND_VERIFY;
+extern const struct command COMMAND_ETC;
 extern const struct command COMMAND_STORE;
 extern const struct command COMMAND_TPM;
 extern const struct command COMMAND_APPROVE, COMMAND_CHECK, COMMAND_HISTORY, COMMAND_HOLD,

@@ -5,7 +5,7 @@ _azupdate() {
 
 	if [ "$COMP_CWORD" -eq 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W 'status check update why hold unhold approve history install activate rollback verify repair health
-			mark-good mark-bad cancel tpm attest store --help --version' -- "$word")
+			mark-good mark-bad cancel tpm attest store etc --help --version' -- "$word")
 		return
 	fi
 	case "$command:$word" in
@@ -18,12 +18,13 @@ _azupdate() {
 	health:-*)   mapfile -t COMPREPLY < <(compgen -W '--act --progress= --json --help' -- "$word") ;;
 	tpm:-*)      mapfile -t COMPREPLY < <(compgen -W '--pin --pin-file= --recovery-key-file= --json --help' -- "$word") ;;
 	mark-bad:-*) mapfile -t COMPREPLY < <(compgen -W '--reason --json --help' -- "$word") ;;
-	rollback:-*) mapfile -t COMPREPLY < <(compgen -W '--to= --json --help' -- "$word") ;;
+	rollback:-*) mapfile -t COMPREPLY < <(compgen -W '--to= --etc --keep-etc --json --help' -- "$word") ;;
 	attest:-*)   mapfile -t COMPREPLY < <(compgen -W '--nonce= --output= --json --help' -- "$word") ;;
 	*:-*)        mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$word") ;;
 	install:*)   mapfile -t COMPREPLY < <(compgen -f -X '!*.azb' -- "$word"; compgen -d -- "$word") ;;
 	tpm:*)       mapfile -t COMPREPLY < <(compgen -W 'status enroll' -- "$word") ;;
 	health:*)    mapfile -t COMPREPLY < <(compgen -W 'run list show hold unhold' -- "$word") ;;
+	etc:*)       mapfile -t COMPREPLY < <(compgen -W 'list diff save restore' -- "$word") ;;
 	store:*)     mapfile -t COMPREPLY < <(compgen -W 'list add prune check restore' -- "$word") ;;
 	health:*)    mapfile -t COMPREPLY < <(compgen -W 'run show' -- "$word") ;;
 	repair:*)    mapfile -t COMPREPLY < <(compgen -W 'a b' -- "$word"; compgen -f -X '!*.azb' -- "$word") ;;

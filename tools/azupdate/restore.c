@@ -19,6 +19,8 @@ static char *restore_start(struct cli *cli, const char *version,
 	g_variant_dict_init(&dict, NULL);
 	g_variant_dict_insert(&dict, "force", "b", options->force);
 	g_variant_dict_insert(&dict, "activate", "b", !options->no_activate);
+	if (options->etc || options->keep_etc)
+		g_variant_dict_insert(&dict, options->etc ? "etc" : "keep_etc", "b", TRUE);
 	if (!bus_manager_call_restore_sync(manager, version, g_variant_dict_end(&dict), &path, NULL,
 					   &cause))
 		client_fail(error, cause);

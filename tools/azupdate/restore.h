@@ -7,6 +7,8 @@
 struct restore_options {
 	gboolean force;       /* also over the fallback, and what failed here before */
 	gboolean no_activate; /* only stage it */
+	gboolean etc;         /* with the /etc of that time */
+	gboolean keep_etc;    /* with that of now; neither: as is configured */
 };
 
 /* Tells what was done; returns an exit status, or sets error. FAULT_STORE_OFF, _EMPTY and _RELEASE

@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""azupdated and azupdate with local changes of /etc, on a machine with a disk in a file. What a boot does with
+them is done by etc_test.c, with real overlays; here the upper folder is made by hand."""
+import json
+import os
+import pathlib
+import stat
+
+import rig
+from machine_test import CONFIG, MAKER, Machine
+from rig import Skip, expect, expect_equal
+
+
+class EtcMachine(Machine):
+    """What azetc leaves behind: a release's /etc, and changes of it."""
+
+    def __init__(self):
+        if os.geteuid() != 0:
+            raise Skip("only root can make what says that a file is gone")
+        super().__init__()
+        self.defaults, self.upper = self.folder / "run" / "etc-defaults", self.folder / "state" / "etc" / "upper"
+
+    def overlay(self):
+        (self.defaults / "conf").mkdir(parents=True)
+        (self.upper / "conf").mkdir(parents=True)
+        for name in ("passwd", "conf/a", "conf/b"):
+            (self.defaults / name).write_text(name)
+        (self.upper / "passwd").write_text("mine")
+        (self.upper / "added").write_text("added")
+        os.mknod(self.upper / "conf" / "a", stat.S_IFCHR, 0)
+
+    def states(self):
+        return self.json("etc", "list")["states"]
+
+    def request(self):
+        return self.json("etc")["request"]
+
+    def root(self, slot):
+        return self.slot(slot)["root_hash"]
+
+
+def test_off():
+    with EtcMachine() as machine:
+        expect_equal(machine.json("etc")["overlay"], False)
+        expect("keeps no local changes" in machine.cli("etc").stdout, "text")
+        for words in (["save"], ["diff"], ["restore", "1"]):
+            expect_equal(machine.json("etc", *words, status=1)["name"], "ETC_OFF")
+        machine.cli("etc", "restore", status=2)
+        machine.cli("etc", "list", "1", status=2)
+        machine.cli("etc", "diff", "x", status=2)
+        machine.cli("install", MAKER.bundle(2))
+        expect_equal(machine.json("rollback", "--etc", "--to=1.0", status=1)["name"], "ETC_OFF")
+        expect_equal(machine.status()["next"], "b")
+        machine.cli("rollback", "--etc", "--keep-etc", status=2)
+        expect(not (machine.folder / "state" / "store").exists(), "something was stored")
+
+
+def test_diff_and_save():
+    with EtcMachine() as machine:
+        machine.overlay()
+        wanted = [("added", "added", None), ("conf/a", "removed", None), ("passwd", "changed", None)]
+        diff = machine.json("etc", "diff")
+        expect_equal([(row["path"], row["change"], row["conflict"]) for row in diff["changes"]], wanted)
+        expect_equal(machine.json("etc", "save")["state"], 1)
+        expect_equal(machine.json("etc", "save")["state"], 1)
+        expect("state 1." in machine.cli("etc", "save").stdout, "text")
+        (machine.defaults / "passwd").write_text("theirs, too")
+        text = machine.cli("etc", "diff").stdout
+        expect("changed  /etc/passwd  conflict: both-changed\n" in text and "removed  /etc/conf/a\n" in text, text)
+        (machine.upper / "added").unlink()
+        expect_equal(machine.json("etc", "save")["state"], 2)
+        paths = [row["path"] for row in machine.json("etc", "diff", "1")["changes"]]
+        expect_equal(paths, ["added", "conf/a", "passwd"])
+        expect_equal(machine.json("etc", "diff", "3", status=1)["name"], "ETC_NONE")
+        states = machine.states()
+        expect_equal([(state["number"], state["reason"], state["damaged"]) for state in states],
+                     [(1, "by hand", False), (2, "by hand", False)])
+        expect("   1  " in machine.cli("etc", "list").stdout, "text")
+        expect_equal((machine.folder / "state" / "store").stat().st_mode & 0o77, 0)
+
+
+def test_restore():
+    with EtcMachine() as machine:
+        machine.overlay()
+        machine.cli("etc", "save")
+        expect_equal(machine.json("etc", "restore", "1")["state"], 1)
+        expect_equal(machine.request(), {"root_hash": machine.root("a"), "from": None, "number": 1})
+        expect("will put back state 1" in machine.cli("etc").stdout, "text")
+        expect_equal(machine.json("etc", "restore", "7", status=1)["name"], "ETC_NONE")
+        expect_equal(machine.request()["number"], 1)
+        machine.cli("etc", "restore", "0")
+        expect_equal(machine.request(), None)
+
+
+def test_rollback_with_etc():
+    with EtcMachine() as machine:
+        machine.overlay()
+        machine.cli("install", MAKER.bundle(2))
+        states = machine.states()
+        expect_equal([(state["version"], state["reason"]) for state in states], [("1.0", "before an activation")])
+        expect_equal(states[0]["root_hash"], machine.root("a"))
+        expect_equal(machine.request(), None)
+        machine.reboot("b")
+        expect_equal(machine.json("rollback", "--etc")["next"], "a")
+        expect_equal(machine.request(), {"root_hash": machine.root("a"), "from": None, "number": 1})
+        # It is another release's now, so it is stored, though it is the same.
+        expect_equal([state["version"] for state in machine.states()], ["1.0", "2.0"])
+        machine.cli("activate", "b")
+        expect_equal(machine.request(), None)
+        machine.cli("rollback")
+        expect_equal(machine.request(), None)
+        machine.cli("activate", "b")
+        machine.cli("rollback", "--keep-etc")
+        expect_equal(machine.request(), None)
+
+
+def test_rollback_to_what_left_nothing():
+    with EtcMachine() as machine:
+        machine.cli("install", MAKER.bundle(2))
+        machine.reboot("b")
+        machine.overlay()
+        expect_equal(machine.json("rollback", "--etc", status=1)["name"], "ETC_NONE")
+        expect_equal((machine.status()["next"], machine.request()), ("b", None))
+
+
+def test_configured():
+    with EtcMachine() as machine:
+        machine.overlay()
+        machine.stop()
+        machine.configuration_write(CONFIG + "[etc]\nrollback=restore\nhistory=2\n")
+        machine.start()
+        machine.cli("install", MAKER.bundle(2))
+        expect_equal(machine.request(), {"root_hash": machine.root("a"), "from": machine.root("b"), "number": 0})
+        expect("falls back" in machine.cli("etc").stdout, "text")
+        machine.reboot("b")
+        machine.cli("mark-good", "b")
+        expect_equal(machine.request(), None)
+        for number in range(4):
+            (machine.upper / "added").write_text(str(number))
+            machine.cli("etc", "save")
+        # The last one that each release in a slot has left stays.
+        expect_equal([(state["number"], state["version"]) for state in machine.states()], [(1, "1.0"), (5, "2.0")])
+        machine.cli("rollback", "--keep-etc")
+        expect_equal(machine.request(), None)
+        machine.cli("activate", "b")
+        machine.cli("rollback")
+        expect_equal(machine.request()["number"], 1)
+
+
+def test_what_cannot_be_stored():
+    with EtcMachine() as machine:
+        machine.overlay()
+        with open(machine.upper / "large", "wb") as file:
+            file.truncate(17 << 20)
+        expect_equal(machine.json("etc", "save", status=1)["name"], "ETC_LIMIT")
+        machine.cli("install", MAKER.bundle(2))
+        expect_equal((machine.status()["next"], machine.states()), ("b", []))
+        machine.reboot("b")
+        expect_equal(machine.json("rollback", "--etc", status=1)["name"], "ETC_LIMIT")
+        expect_equal(machine.status()["next"], "b")
+        machine.cli("rollback")
+        expect_equal(machine.status()["next"], "a")
+
+
+def test_odd_names():
+    with EtcMachine() as machine:
+        machine.overlay()
+        pathlib.Path(os.fsdecode(os.fsencode(machine.upper) + b"/\xff\x1b[31m")).write_text("x")
+        text = machine.cli("etc", "diff").stdout
+        expect("\x1b" not in text and "added" in text, repr(text))
+        json.loads(machine.cli("etc", "diff", "--json").stdout)
+
+
+if __name__ == "__main__":
+    rig.main(globals())
