@@ -520,9 +520,9 @@ gboolean storerepo_remove(struct storerepo *repo, const char *name, GError **err
 }
 
 /* libostree takes them for entries, and cleans up in its own folder only. */
-static void leftovers_remove(struct storerepo *repo)
+static void leftovers_remove(const struct storerepo *repo, const char *prefix)
 {
-	g_autofree char *path = g_build_filename(repo->path, "refs", "heads", REF_PREFIX, NULL);
+	g_autofree char *path = g_build_filename(repo->path, "refs", "heads", prefix, NULL);
 	g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
 	const char *name;
 
@@ -540,7 +540,8 @@ gboolean storerepo_sweep(struct storerepo *repo, GError **error)
 	gint total = 0, pruned = 0;
 	GError *cause = NULL;
 
-	leftovers_remove(repo);
+	for (unsigned i = 0; i < STOREREPO_KIND_COUNT; i++)
+		leftovers_remove(repo, REF_PREFIXES[i]);
 	if (ostree_repo_prune(repo->repo, OSTREE_REPO_PRUNE_FLAGS_REFS_ONLY, 0, &total, &pruned,
 			      &size_bytes, repo->cancellable, &cause))
 		return TRUE;
