@@ -435,6 +435,26 @@ def test_activation():
             machine.close()
 
 
+def test_activation_that_takes_long():
+    """The bus gives up on the daemon; a client asks for it again."""
+    with tempfile.TemporaryDirectory() as services:
+        tried = pathlib.Path(services) / "tried"
+        machine = Rig(FAKE, CONFIG, policy=f"<servicedir>{services}</servicedir>"
+                                           '<limit name="service_start_timeout">5000</limit>')
+        starter = pathlib.Path(services) / "starter"
+        starter.write_text(f"#!/bin/sh\n[ -e {tried} ] || {{ touch {tried}; exec sleep 600; }}\n"
+                           f"exec {FAKE} --bus={machine.address} --config={machine.folder}/azupdate.conf --idle=1\n")
+        starter.chmod(0o755)
+        (pathlib.Path(services) / f"{NAME}.service").write_text(f"[D-BUS Service]\nName={NAME}\nExec={starter}\n")
+        try:
+            expect(not tried.exists(), "it was started before it was asked for")
+            machine.cli("status")
+            expect(tried.exists(), "the first start was not the slow one")
+            wait_until(lambda: not machine.owned(), "the daemon to leave")
+        finally:
+            machine.close()
+
+
 def test_second_daemon():
     with Rig(FAKE, CONFIG) as machine:
         second = subprocess.run([FAKE, f"--bus={machine.address}", "--config=/nonexistent"],

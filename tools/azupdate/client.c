@@ -86,6 +86,24 @@ static gpointer proxy_ready(const struct cli *cli, gpointer proxy)
 	return proxy;
 }
 
+/* A bus gives a program 25 s to come up, and then fails who waits for it. A machine that is busy
+ * with its boot may need longer, so it is asked again. */
+static GVariant *manager_refresh(const struct cli *cli, GError **error)
+{
+	const gint64 until_us = g_get_monotonic_time() + (gint64)READ_TIME_MS * 1000;
+	GVariant *reply;
+
+	do {
+		g_clear_error(error);
+		reply = g_dbus_connection_call_sync(
+			cli->connection, AZUPDATE_BUS_NAME, AZUPDATE_BUS_PATH,
+			AZUPDATE_BUS_INTERFACE_MANAGER, "Refresh", NULL, NULL,
+			G_DBUS_CALL_FLAGS_NONE, READ_TIME_MS, NULL, error);
+	} while (reply == NULL && g_error_matches(*error, G_DBUS_ERROR, G_DBUS_ERROR_TIMED_OUT) &&
+		 g_get_monotonic_time() < until_us);
+	return reply;
+}
+
 static BusManager *manager_find(struct cli *cli, gboolean must_read, GError **error)
 {
 	GError *cause = NULL;
@@ -94,9 +112,7 @@ static BusManager *manager_find(struct cli *cli, gboolean must_read, GError **er
 
 	if (!client_connect(cli, error))
 		return NULL;
-	reply = g_dbus_connection_call_sync(cli->connection, AZUPDATE_BUS_NAME, AZUPDATE_BUS_PATH,
-					    AZUPDATE_BUS_INTERFACE_MANAGER, "Refresh", NULL, NULL,
-					    G_DBUS_CALL_FLAGS_NONE, READ_TIME_MS, NULL, &cause);
+	reply = manager_refresh(cli, &cause);
 	if (reply == NULL && must_read) {
 		client_fail(error, cause);
 		return NULL;
