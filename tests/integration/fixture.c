@@ -342,3 +342,12 @@ gboolean fixture_slot_holds(struct fixture *fixture, unsigned slot, const char *
 	       place_is_right(&layout->root[slot], 0, &bundle->manifest->root) &&
 	       place_is_right(&layout->boot[slot], SLOTSTORE_UKI_OFFSET, &bundle->manifest->uki);
 }
+
+void fixture_allow_preload(void)
+{
+	const char *before = g_getenv("ASAN_OPTIONS");
+	g_autofree char *options =
+		g_strconcat(before != NULL ? before : "", ":verify_asan_link_order=0", NULL);
+
+	g_setenv("ASAN_OPTIONS", options, TRUE);
+}

@@ -43,4 +43,6 @@ char *fixture_folder(void);
 /* Copies of files; a run program must succeed. */
 void fixture_copy(const char *from, const char *to);
 void fixture_run(const char *first, ...) G_GNUC_NULL_TERMINATED;
+/* Programs that are run may load a library before the sanitizer's. */
+void fixture_allow_preload(void);
 char *fixture_path(const struct fixture *fixture, const char *name);

@@ -582,7 +582,7 @@ int main(void)
 {
 	int status;
 
-	g_setenv("ASAN_OPTIONS", "verify_asan_link_order=0", FALSE); /* for faketime */
+	fixture_allow_preload(); /* of faketime */
 	fixture = fixture_new(ROOT_BLOCKS);
 	fixture_release(fixture, 4, ROOT_BLOCKS);
 	fixture_release(fixture, LAST, ROOT_BLOCKS);
