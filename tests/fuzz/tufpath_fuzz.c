@@ -18,6 +18,8 @@ static const char *behind_character(const char *at)
 
 static gboolean other_match(const char *pattern, const char *name)
 {
+	while (pattern[0] == '*' && pattern[1] == '*')
+		pattern++; /* the same, and the recursion would try all ways to share */
 	if (*pattern == '\0')
 		return *name == '\0';
 	if (*pattern == '*' && other_match(pattern + 1, name))
