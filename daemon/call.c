@@ -12,6 +12,26 @@ gboolean call_fail(GDBusMethodInvocation *invocation, GError *error)
 	return TRUE;
 }
 
+void call_return(GTask *task, GVariant *reply, GError *error)
+{
+	if (reply != NULL)
+		g_task_return_pointer(task, g_variant_ref_sink(reply),
+				      (GDestroyNotify)g_variant_unref);
+	else
+		g_task_return_error(task, error);
+}
+
+void call_finish(GDBusMethodInvocation *invocation, GAsyncResult *outcome)
+{
+	GError *error = NULL;
+	g_autoptr(GVariant) reply = g_task_propagate_pointer(G_TASK(outcome), &error);
+
+	if (reply == NULL)
+		g_dbus_method_invocation_take_error(invocation, error);
+	else
+		g_dbus_method_invocation_return_value(invocation, reply);
+}
+
 void call_log(GDBusMethodInvocation *invocation, const char *about)
 {
 	g_message("%s %s, asked by %s", g_dbus_method_invocation_get_method_name(invocation), about,

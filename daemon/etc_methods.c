@@ -33,13 +33,8 @@ static void call_free(gpointer data)
 static void call_end(GObject *source, GAsyncResult *outcome, gpointer user_data)
 {
 	struct etc_call *call = g_task_get_task_data(G_TASK(outcome));
-	GError *error = NULL;
-	g_autoptr(GVariant) reply = g_task_propagate_pointer(G_TASK(outcome), &error);
 
-	if (reply == NULL)
-		g_dbus_method_invocation_take_error(call->invocation, error);
-	else
-		g_dbus_method_invocation_return_value(call->invocation, reply);
+	call_finish(call->invocation, outcome);
 	server_release(call->server);
 }
 
@@ -53,11 +48,7 @@ static void call_thread(GTask *task, gpointer source, gpointer data, GCancellabl
 	call->keep.version = call->boot.version != NULL ? call->boot.version : "";
 	call->keep.root_hash = call->boot.root_hash != NULL ? call->boot.root_hash : "";
 	reply = call->run(call, &error);
-	if (reply != NULL)
-		g_task_return_pointer(task, g_variant_ref_sink(reply),
-				      (GDestroyNotify)g_variant_unref);
-	else
-		g_task_return_error(task, error);
+	call_return(task, reply, error);
 }
 
 /* Takes `call` over. */

@@ -63,23 +63,9 @@ static void tpm_call_free(gpointer data)
 static void tpm_call_end(GObject *source, GAsyncResult *outcome, gpointer user_data)
 {
 	struct tpm_call *call = g_task_get_task_data(G_TASK(outcome));
-	GError *error = NULL;
-	g_autoptr(GVariant) reply = g_task_propagate_pointer(G_TASK(outcome), &error);
 
-	if (reply == NULL)
-		g_dbus_method_invocation_take_error(call->invocation, error);
-	else
-		g_dbus_method_invocation_return_value(call->invocation, reply);
+	call_finish(call->invocation, outcome);
 	server_release(call->server);
-}
-
-static void reply_return(GTask *task, GVariant *reply, GError *error)
-{
-	if (reply != NULL)
-		g_task_return_pointer(task, g_variant_ref_sink(reply),
-				      (GDestroyNotify)g_variant_unref);
-	else
-		g_task_return_error(task, error);
 }
 
 /* Takes over the call, which has the machine. */
@@ -118,7 +104,7 @@ static void status_run(GTask *task, gpointer source, gpointer data, GCancellable
 		reply = g_variant_new("(@a{sv})", status_pack(&status));
 		machine_tpm_status_clear(&status);
 	}
-	reply_return(task, reply, error);
+	call_return(task, reply, error);
 }
 
 static gboolean tpm_status_handle(BusManager *manager, GDBusMethodInvocation *invocation,
@@ -210,7 +196,7 @@ static void enroll_run(GTask *task, gpointer source, gpointer data, GCancellable
 		done = machine_tpm_enroll(call->machine, &keys, &error);
 	}
 	given_keys_clear(&given);
-	reply_return(task, done ? g_variant_new("()") : NULL, error);
+	call_return(task, done ? g_variant_new("()") : NULL, error);
 }
 
 static gboolean tpm_enroll_handle(BusManager *manager, GDBusMethodInvocation *invocation,
