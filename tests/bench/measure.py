@@ -9,6 +9,19 @@ import subprocess
 import tempfile
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+# Of a device whose disk is a file, for the library: no bus, no TPM.
+DEVICE_CONFIG = """[layout]
+disk={at}/disk
+[product]
+name=bench
+architecture=x86_64
+[trust]
+keyring={keyring}
+[paths]
+state={at}/state
+run={at}/run
+efivars={at}/efivars
+"""
 
 
 class Failed(Exception):

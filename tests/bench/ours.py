@@ -4,24 +4,12 @@ import json
 import os
 import pathlib
 
-from measure import Failed, measure, run, same
+from measure import DEVICE_CONFIG, Failed, measure, run, same
 from rivals import row
 from web import Web
 
 MIB = 1 << 20
 STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
-CONFIG = """[layout]
-disk={at}/disk
-[product]
-name=bench
-architecture=x86_64
-[trust]
-keyring={keys}/ca.crt
-[paths]
-state={at}/state
-run={at}/run
-efivars={at}/efivars
-"""
 
 
 class Programs:
@@ -84,7 +72,7 @@ class Device:
             "--esp-size=34", "--var-size=8", *size, f"--output={self.at / 'disk'}", bundle)
         parts = json.loads(run("sfdisk", "-J", self.at / "disk"))["partitiontable"]["partitions"]
         self.parts = {part["name"]: (part["start"] * 512, part["size"] * 512) for part in parts}
-        (self.at / "config").write_text(CONFIG.format(at=self.at, keys=publisher.keys))
+        (self.at / "config").write_text(DEVICE_CONFIG.format(at=self.at, keyring=f"{publisher.keys}/ca.crt"))
 
     def empty(self, *, running):
         """Slot b as new; `running`: whether the machine runs from slot a, which then is the seed."""

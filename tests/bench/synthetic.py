@@ -11,25 +11,13 @@ import tempfile
 import time
 
 import rootimage
-from measure import Failed
+from measure import DEVICE_CONFIG, Failed
 
 MIB = 1 << 20
 ROOT_MIB, BIG_MIB, CHANGED, RUNS = 256, 1024, 0.05, 3
 MEMORY_MIB_MAX = 64
 STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
 PATH = "/usr/sbin:/sbin:" + os.environ["PATH"]
-CONFIG = """[layout]
-disk={at}/disk
-[product]
-name=bench
-architecture=x86_64
-[trust]
-keyring={at}/keys/ca.crt
-[paths]
-state={at}/state
-run={at}/run
-efivars={at}/efivars
-"""
 
 
 class Bench:
@@ -70,7 +58,7 @@ class Bench:
                  "--var-size=8", f"--root-size={BIG_MIB + 32}", "--output=disk", "1.azb")
         parts = json.loads(self.run("sfdisk", "-J", "disk").stdout)["partitiontable"]["partitions"]
         self.parts = {part["name"]: (part["start"] * 512, part["size"] * 512) for part in parts}
-        (self.work / "config").write_text(CONFIG.format(at=self.work))
+        (self.work / "config").write_text(DEVICE_CONFIG.format(at=self.work, keyring=self.at("keys/ca.crt")))
         (self.work / "run").mkdir()
 
     def slot_empty(self, running):

@@ -19,21 +19,9 @@ import subprocess
 import sys
 import time
 
-from measure import run
+from measure import DEVICE_CONFIG, run
 from web import Web
 
-CONFIG = """[layout]
-disk={at}/disk
-[product]
-name=bench
-architecture=x86_64
-[trust]
-keyring={keyring}
-[paths]
-state={at}/state
-run={at}/run
-efivars={at}/efivars
-"""
 LOOK_S = 0.02
 
 
@@ -42,7 +30,7 @@ class Device:
         self.at, self.build = at, build
         (at / "run").mkdir()
         run("cp", "--sparse=always", disk, at / "disk")
-        (at / "config").write_text(CONFIG.format(at=at, keyring=keyring))
+        (at / "config").write_text(DEVICE_CONFIG.format(at=at, keyring=keyring))
         (at / "run" / "boot.json").write_text(json.dumps({"slot": "a", "disk": str(at / "disk")}))
         parts = json.loads(run("sfdisk", "-J", at / "disk"))["partitiontable"]["partitions"]
         self.parts = {part["name"]: (part["start"] * 512, part["size"] * 512) for part in parts}
