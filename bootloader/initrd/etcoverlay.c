@@ -3,33 +3,15 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "rootprogram.h"
 #include "say.h"
-#include "textfile.h"
-
-enum { NUMBER_SIZE = 16 };
 
 static const char PROGRAM[] = AZETC; /* where it is installed */
-
-static fault fault_read(const char *run)
-{
-	char path[PATH_MAX];
-	char text[NUMBER_SIZE];
-	unsigned long number;
-
-	snprintf(path, sizeof path, "%s/azupdate/etc-fault", run);
-	if (!textfile_read(path, text, sizeof text))
-		return FAULT_ETC_MOUNT;
-	number = strtoul(text, NULL, 10);
-	return number > 0 && number <= UINT16_MAX ? (fault)number : FAULT_ETC_MOUNT;
-}
 
 fault etcoverlay_mount(const char *root, const char *run)
 {
@@ -43,5 +25,7 @@ fault etcoverlay_mount(const char *root, const char *run)
 		say(SAY_ERROR, "%s cannot be bound to %s: %s", from, to, strerror(errno));
 		return FAULT_ETC_MOUNT;
 	}
-	return rootprogram_run(root, PROGRAM, NULL) ? FAULT_OK : fault_read(run);
+	return rootprogram_run(root, PROGRAM, NULL)
+		       ? FAULT_OK
+		       : rootprogram_fault(run, "etc-fault", FAULT_ETC_MOUNT);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +12,9 @@
 #include <unistd.h>
 
 #include "say.h"
+#include "textfile.h"
 
-enum { NOT_STARTED = 127 };
+enum { NOT_STARTED = 127, NUMBER_SIZE = 16 };
 
 static const char *const SHARED[] = { "/dev", "/proc", "/sys", "/run" };
 
@@ -80,4 +82,17 @@ bool rootprogram_run(const char *root, const char *program, const char *option)
 
 	mounts_release(root);
 	return done;
+}
+
+fault rootprogram_fault(const char *run, const char *name, fault other)
+{
+	char path[PATH_MAX];
+	char text[NUMBER_SIZE];
+	unsigned long number;
+
+	snprintf(path, sizeof path, "%s/azupdate/%s", run, name);
+	if (!textfile_read(path, text, sizeof text))
+		return other;
+	number = strtoul(text, NULL, 10);
+	return number > 0 && number <= UINT16_MAX ? (fault)number : other;
 }

@@ -5,9 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,7 +14,7 @@
 #include "say.h"
 #include "textfile.h"
 
-enum { EXTRA_SIZE_MAX = 65536, COUNT_SIZE = 16 };
+enum { EXTRA_SIZE_MAX = 65536 };
 
 static const char PROGRAM[] = AZUNLOCK; /* where it is installed */
 
@@ -61,20 +59,9 @@ void unlock_leave_phase(const char *root)
 		say(SAY_ERROR, "PCR 11 was not taken out of the initrd's phase");
 }
 
-static fault fault_read(const char *run)
-{
-	char path[PATH_MAX];
-	char text[COUNT_SIZE];
-	unsigned long number;
-
-	snprintf(path, sizeof path, "%s/azupdate/var-fault", run);
-	if (!textfile_read(path, text, sizeof text))
-		return FAULT_VAR_LOCKED;
-	number = strtoul(text, NULL, 10);
-	return number > 0 && number <= UINT16_MAX ? (fault)number : FAULT_VAR_LOCKED;
-}
-
 fault unlock_run(const char *root, const char *run)
 {
-	return rootprogram_run(root, PROGRAM, NULL) ? FAULT_OK : fault_read(run);
+	return rootprogram_run(root, PROGRAM, NULL)
+		       ? FAULT_OK
+		       : rootprogram_fault(run, "var-fault", FAULT_VAR_LOCKED);
 }
