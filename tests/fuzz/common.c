@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../unit/tempdir.h"
 #include "fuzz.h"
 
 void fuzz_broken(const char *condition, const char *file, int line)
@@ -48,6 +49,25 @@ void fuzz_file(const uint8_t *bytes, size_t size_bytes, char ret_path[static FUZ
 	promise(fd >= 0 && ftruncate(fd, 0) == 0);
 	promise(pwrite(fd, bytes, size_bytes, 0) == (ssize_t)size_bytes);
 	snprintf(ret_path, FUZZ_PATH_SIZE, "/proc/self/fd/%d", fd);
+}
+
+static char *folder;
+
+static void folder_remove(void)
+{
+	tempdir_free(folder);
+}
+
+const char *fuzz_folder(void)
+{
+	const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : g_get_tmp_dir();
+
+	if (folder != NULL)
+		return folder;
+	folder = g_build_filename(base, "azupdate-fuzz-XXXXXX", NULL);
+	promise(g_mkdtemp(folder) != NULL);
+	promise(atexit(folder_remove) == 0);
+	return folder;
 }
 
 char *fuzz_text(const uint8_t *bytes, size_t size_bytes)

@@ -26,5 +26,7 @@ size_t fuzz_copy(const void *seed, size_t size_bytes, uint8_t *ret_bytes, size_t
 /* The bytes as a file that is read by `ret_path`; it is the same one each time, for one thread. */
 enum { FUZZ_PATH_SIZE = 32 };
 void fuzz_file(const uint8_t *bytes, size_t size_bytes, char ret_path[static FUZZ_PATH_SIZE]);
+/* A folder of this process, empty at first, in memory if that can be had; removed at its end. */
+const char *fuzz_folder(void);
 /* The bytes up to the first NUL, as a text; the caller frees. */
 char *fuzz_text(const uint8_t *bytes, size_t size_bytes);

@@ -7,9 +7,7 @@
 
 #include <ostree.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "../unit/tempdir.h"
 #include "crypto.h"
 #include "fuzz.h"
 #include "objectkeys.h"
@@ -129,31 +127,17 @@ static void ref_try(GBytes *bytes)
 	promise(objectfile_is_ref(text) == is_ref(text));
 }
 
-static char *folder;
-
-static void folder_remove(void)
-{
-	tempdir_free(folder);
-}
-
 static void keys_try(GBytes *bytes)
 {
 	static const uint8_t SIGNATURE[64];
 	g_autoptr(GPtrArray) signatures = NULL;
 	g_autoptr(Objectkeys) keys = NULL;
-	g_autofree char *path = NULL;
+	g_autofree char *path = g_build_filename(fuzz_folder(), "any.ed25519", NULL);
 
-	if (folder == NULL) {
-		folder = g_strdup(access("/dev/shm", W_OK) == 0 ? "/dev/shm/azupdate-fuzz-XXXXXX"
-								: "/tmp/azupdate-fuzz-XXXXXX");
-		promise(g_mkdtemp(folder) != NULL);
-		atexit(folder_remove);
-	}
-	path = g_build_filename(folder, "any.ed25519", NULL);
 	promise(g_file_set_contents_full(path, g_bytes_get_data(bytes, NULL),
 					 (gssize)g_bytes_get_size(bytes), G_FILE_SET_CONTENTS_NONE,
 					 0600, NULL));
-	keys = objectkeys_load(folder, NULL);
+	keys = objectkeys_load(fuzz_folder(), NULL);
 	if (keys == NULL)
 		return;
 	signatures = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Files of the state and run folders; the first byte says which. Whatever was there, what is stored
  * of it is read again and stored again to the same bytes. */
+#include <glib/gstdio.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "../unit/tempdir.h"
 #include "advice.h"
 #include "attestseen.h"
 #include "bootinfo.h"
@@ -16,12 +17,7 @@
 #include "reportspool.h"
 #include "version.h"
 
-static char *folder;
-
-static void folder_remove(void)
-{
-	tempdir_free(folder);
-}
+static const char *folder; /* in memory, or each round would be flushed to the medium */
 
 static char *path_of(const char *name)
 {
@@ -133,13 +129,9 @@ static void folder_make(void)
 
 	if (folder != NULL)
 		return;
-	/* In memory: each round is flushed to the medium. */
-	folder = g_strdup(access("/dev/shm", W_OK) == 0 ? "/dev/shm/azupdate-fuzz-XXXXXX"
-							: "/tmp/azupdate-fuzz-XXXXXX");
-	promise(g_mkdtemp(folder) != NULL);
+	folder = fuzz_folder();
 	reports = path_of("reports");
 	promise(g_mkdir(reports, 0700) == 0);
-	atexit(folder_remove);
 }
 
 static void write_bytes(const char *path, const uint8_t *bytes, size_t size_bytes)
