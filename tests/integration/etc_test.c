@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../unit/tap.h"
+#include "../unit/tempdir.h"
 #include "etcboot.h"
 #include "etcdiff.h"
 #include "etcrig.h"
@@ -51,7 +52,7 @@ static void defaults_make(unsigned version)
 
 static void folders_begin(void)
 {
-	etcrig_base = g_dir_make_tmp("azupdate-test-XXXXXX", NULL);
+	etcrig_base = tempdir_new();
 	etcrig_state = etcrig_path("state");
 	etcrig_shell("mkdir etc state");
 	defaults_make(1);
@@ -560,7 +561,7 @@ static gboolean may_mount(void)
 	if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
 		return FALSE;
-	etcrig_base = g_dir_make_tmp("azupdate-test-XXXXXX", NULL);
+	etcrig_base = tempdir_new();
 	command = g_strdup_printf("cd %s && mkdir l u w m && mount -t overlay o -o "
 				  "lowerdir=l,upperdir=u,workdir=w m 2>/dev/null && umount m",
 				  etcrig_base);

@@ -105,16 +105,20 @@ def test_each_mode_fails_the_job_only():
         server.shutdown()
 
 
+def cancel_hanging(machine):
+    machine.mode("hang")
+    client = subprocess.Popen(machine.command("install", MAKER.bundle(2)), stderr=subprocess.PIPE, text=True)
+    rig.wait_until(machine.workers, "the worker")
+    machine.cli("cancel")
+    client.communicate(timeout=rig.PATIENCE_S)
+    expect_equal(client.returncode, 5)
+    expect_equal(machine.workers(), [], "a worker is left")
+    expect_equal(machine.slots(), {"a": ("1.0", "good"), "b": (None, "empty")})
+
+
 def test_cancel_of_a_worker_that_hangs():
     with Hostile() as machine:
-        machine.mode("hang")
-        client = subprocess.Popen(machine.command("install", MAKER.bundle(2)), stderr=subprocess.PIPE, text=True)
-        rig.wait_until(machine.workers, "the worker")
-        machine.cli("cancel")
-        client.communicate(timeout=rig.PATIENCE_S)
-        expect_equal(client.returncode, 5)
-        expect_equal(machine.workers(), [], "a worker is left")
-        expect_equal(machine.slots(), {"a": ("1.0", "good"), "b": (None, "empty")})
+        cancel_hanging(machine)
 
 
 def test_worker_that_hangs():

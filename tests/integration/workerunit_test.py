@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import rig
-from hostile_test import MODES, Hostile, served
+from hostile_test import MODES, Hostile, cancel_hanging, served
 from machine_test import MAKER, Ranges
 from rig import expect, expect_equal
 
@@ -83,13 +83,7 @@ def test_hostile():
 def test_cancel_of_a_worker_that_hangs():
     """Not our child, and it never looks at its socket again."""
     with Units() as machine:
-        machine.mode("hang")
-        client = subprocess.Popen(machine.command("install", MAKER.bundle(2)), stderr=subprocess.PIPE, text=True)
-        rig.wait_until(machine.workers, "the worker")
-        machine.cli("cancel")
-        client.communicate(timeout=rig.PATIENCE_S)
-        expect_equal(client.returncode, 5)
-        expect_equal(machine.workers(), [], "a worker is left")
+        cancel_hanging(machine)
 
 
 def test_no_socket():

@@ -60,14 +60,21 @@ static void test_omaha_that_is_none(void)
 	httpcall_answer_clear(&page);
 }
 
+static gboolean struct_is_sane(const struct httpcall_form *form, unsigned status, const void *made,
+			       size_t size_bytes)
+{
+	struct httpcall_answer answer = { .status = status,
+					  .body = g_memdup2(made, size_bytes),
+					  .body_bytes = size_bytes };
+	const gboolean is_sane = callform_is_sane(form, &answer);
+
+	httpcall_answer_clear(&answer);
+	return is_sane;
+}
+
 static gboolean omaha_is_sane(unsigned status, const struct callform_omaha *made)
 {
-	char bytes[sizeof *made];
-	const struct httpcall_answer answer = { .status = status,
-						.body = memcpy(bytes, made, sizeof *made),
-						.body_bytes = sizeof *made };
-
-	return callform_is_sane(&OMAHA, &answer);
+	return struct_is_sane(&OMAHA, status, made, sizeof *made);
 }
 
 /* What a worker that was taken over might say. */
@@ -115,12 +122,7 @@ static void test_fleetlock(void)
 
 static gboolean fleetlock_is_sane(unsigned status, const struct fleetlock_answer *made)
 {
-	char bytes[sizeof *made];
-	const struct httpcall_answer answer = { .status = status,
-						.body = memcpy(bytes, made, sizeof *made),
-						.body_bytes = sizeof *made };
-
-	return callform_is_sane(&FLEETLOCK, &answer);
+	return struct_is_sane(&FLEETLOCK, status, made, sizeof *made);
 }
 
 static void test_fleetlock_lies(void)
