@@ -9,9 +9,8 @@
 #include "etcstore.h"
 #include "etcwalk.h"
 #include "etcwrite.h"
-#include "failed.h"
 #include "failure.h"
-#include "json.h"
+#include "statefile.h"
 
 enum { REQUEST_SIZE_MAX = 4096, ROOT_HASH_MAX = 128, PRIVATE_MODE = 0700 };
 
@@ -33,43 +32,30 @@ void etcboot_request_clear(struct etcboot_request *request)
 	g_clear_pointer(&request->from, g_free);
 }
 
-static gboolean request_decode(const char *text, size_t size_bytes,
-			       struct etcboot_request *ret_request)
+static gboolean request_decode(json_t *object, struct etcboot_request *ret_request)
 {
-	g_autofree char *why = NULL;
-	g_autoptr(GError) error = NULL;
-	const struct json_reader reader = { REQUEST, FAULT_STATE_FILE, &error };
-	g_autoptr(JsonValue) object = json_object_parse(text, size_bytes, &why);
-	const char *root_hash, *from;
+	const struct json_reader reader = { REQUEST, FAULT_STATE_FILE, NULL };
+	const char *root_hash = json_get_text(&reader, object, "root_hash", ROOT_HASH_MAX);
 	uint64_t number = 0;
 
-	if (object == NULL)
-		return FALSE;
-	root_hash = json_get_text(&reader, object, "root_hash", ROOT_HASH_MAX);
-	from = json_string_value(json_object_get(object, "from"));
 	if (root_hash == NULL ||
 	    !json_get_number(&reader, object, "number", ETCSTORE_NUMBER_MAX, &number))
 		return FALSE;
 	ret_request->root_hash = g_strdup(root_hash);
-	ret_request->from = g_strdup(from);
+	ret_request->from = g_strdup(json_string_value(json_object_get(object, "from")));
 	ret_request->number = (unsigned)number;
 	return TRUE;
 }
 
 struct etcboot_request etcboot_request_load(const char *state_dir)
 {
-	g_autofree char *path = g_build_filename(state_dir, "etc", REQUEST, NULL);
+	static const char LOST[] = "no state of /etc is put back";
+	g_autofree char *folder = folder_of(state_dir);
+	g_autoptr(JsonValue) object = statefile_read(folder, REQUEST, REQUEST_SIZE_MAX, LOST);
 	struct etcboot_request request = { .root_hash = NULL };
-	g_autoptr(GError) cause = NULL;
-	g_autofree char *text = NULL;
-	gsize size_bytes;
 
-	if (!g_file_get_contents(path, &text, &size_bytes, &cause)) {
-		if (!g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-			g_warning("no state of /etc is put back: %s", cause->message);
-	} else if (size_bytes > REQUEST_SIZE_MAX || !request_decode(text, size_bytes, &request)) {
-		g_warning("no state of /etc is put back: %s is damaged", path);
-	}
+	if (object != NULL && !request_decode(object, &request))
+		g_warning("%s: %s/%s is damaged", LOST, folder, REQUEST);
 	return request;
 }
 
@@ -79,8 +65,6 @@ gboolean etcboot_request_save(const char *state_dir, const struct etcboot_reques
 	g_autofree char *folder = folder_of(state_dir);
 	g_autofree char *path = g_build_filename(folder, REQUEST, NULL);
 	g_autoptr(JsonValue) object = NULL;
-	gboolean done;
-	char *text;
 
 	if (request->root_hash == NULL)
 		return unlink(path) == 0 || errno == ENOENT ||
@@ -88,10 +72,7 @@ gboolean etcboot_request_save(const char *state_dir, const struct etcboot_reques
 				   g_strerror(errno));
 	object = json_pack("{s:i, s:s, s:s*, s:I}", "format", 1, "root_hash", request->root_hash,
 			   "from", request->from, "number", (json_int_t)request->number);
-	text = json_dumps(object, JSON_INDENT(2));
-	done = state_write(folder, REQUEST, text, error);
-	free(text); /* jansson's */
-	return done;
+	return statefile_write(folder, REQUEST, object, error);
 }
 
 struct etcboot_plan etcboot_plan(const char *last, const char *now,
@@ -191,24 +172,23 @@ static gboolean state_restore(const char *folder, struct storerepo *repo, unsign
 	       etcwrite_exchange(folder, UPPER, NEXT, error);
 }
 
-static gboolean plan_do(const struct etcboot *boot, const struct etctree *last,
-			const struct etcboot_request *request, struct etcboot_done *done,
-			GError **error)
+static struct storerepo *left_keep(const struct etcboot *boot, const struct etctree *last,
+				   struct etcboot_done *done, GError **error)
 {
-	const struct etcboot_plan plan = etcboot_plan(last != NULL ? last->root_hash : NULL,
-						      boot->root_hash, request);
 	g_autofree char *store = g_build_filename(boot->state_dir, "store", NULL);
-	g_autofree char *folder = folder_of(boot->state_dir);
-	g_autoptr(Storerepo) repo = NULL;
-	unsigned number = request->number;
+	g_autoptr(Storerepo) repo = etcstore_open(store, TRUE, error);
 
-	if (!plan.store)
-		return TRUE;
-	repo = etcstore_open(store, TRUE, error);
 	if (repo == NULL || !left_store(boot, last, repo, &done->stored, error))
-		return FALSE;
-	if (!plan.restore)
-		return TRUE;
+		return NULL;
+	return g_steal_pointer(&repo);
+}
+
+/* `number` 0: the last state that this release has left. */
+static gboolean state_return(const struct etcboot *boot, struct storerepo *repo, unsigned number,
+			     struct etcboot_done *done, GError **error)
+{
+	g_autofree char *folder = folder_of(boot->state_dir);
+
 	if (number == 0)
 		number = number_find(repo, boot->root_hash, error);
 	if (number == 0 || !state_restore(folder, repo, number, error))
@@ -270,13 +250,18 @@ gboolean etcboot_run(const struct etcboot *boot, struct etcboot_done *ret_done, 
 	const struct etcboot_plan plan = etcboot_plan(last != NULL ? last->root_hash : NULL,
 						      boot->root_hash, &request);
 	static const struct etcboot_request NOTHING = { .root_hash = NULL };
+	g_autoptr(Storerepo) repo = NULL;
 	g_autoptr(GError) why = NULL;
 	g_autoptr(GError) forgotten = NULL;
 
 	memset(ret_done, 0, sizeof *ret_done);
 	if (!folders_make(boot, folder, error))
 		return FALSE;
-	if (!plan_do(boot, last, &request, ret_done, &why))
+	if (plan.store)
+		repo = left_keep(boot, last, ret_done, &why);
+	if (why == NULL && plan.restore)
+		(void)state_return(boot, repo, request.number, ret_done, &why); /* `why` tells */
+	if (why != NULL)
 		why_note(ret_done, why);
 	if (plan.forget && !etcboot_request_save(boot->state_dir, &NOTHING, &forgotten))
 		why_note(ret_done, forgotten);

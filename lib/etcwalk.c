@@ -26,7 +26,6 @@ struct walking {
 	struct etctree *tree;
 	dev_t device;
 	uint64_t left_bytes; /* of ETCTREE_FILES_MAX */
-	unsigned depth;
 	GError **error;
 };
 
@@ -222,14 +221,10 @@ static gboolean folder_enter(struct walking *walking, int folder_fd, const char 
 			     const char *path)
 {
 	const int fd = openat(folder_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	gboolean done;
 
 	if (fd < 0)
 		return errno == ENOENT || read_fail(walking, path);
-	walking->depth++;
-	done = folder_read(walking, fd, path);
-	walking->depth--;
-	return done;
+	return folder_read(walking, fd, path);
 }
 
 static gboolean child_read(struct walking *walking, int folder_fd, const char *name,
@@ -290,7 +285,7 @@ gboolean etcwalk_read(const char *path, const struct etcwalk *walk, struct etctr
 	const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct etctree_entry *root = etctree_entry_new("");
 	g_autoptr(GError) why = NULL;
-	struct walking walking = { walk, tree, 0, ETCTREE_FILES_MAX, 0, &why };
+	struct walking walking = { walk, tree, 0, ETCTREE_FILES_MAX, &why };
 	struct stat info;
 	gboolean done;
 
