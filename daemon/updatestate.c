@@ -58,8 +58,6 @@ char *updatestate_history(const struct config *config, GError **error)
 	g_autoptr(Policystate) state = policystate_load(config->state_dir, error);
 	g_autoptr(JsonValue) object = NULL;
 	json_t *events;
-	char *text;
-	char *copy;
 
 	if (state == NULL)
 		return NULL;
@@ -70,8 +68,5 @@ char *updatestate_history(const struct config *config, GError **error)
 		json_array_append_new(
 			events,
 			event_encode(&g_array_index(state->history, struct policystate_event, i)));
-	text = json_dumps(object, JSON_COMPACT);
-	copy = g_strdup(text);
-	free(text); /* jansson's */
-	return copy;
+	return json_text(object, JSON_COMPACT);
 }

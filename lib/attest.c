@@ -72,11 +72,8 @@ char *attest_encode(const struct attest *attest)
 		"pcrs", "sha256", pcrs_json(&attest->quote), "event_log", base64_json(attest->log),
 		"slot", slot, "manifest", base64_json(attest->manifest), "manifest_signature",
 		base64_json(attest->signature));
-	char *text = json_dumps(object, JSON_COMPACT);
-	char *copy = g_strdup(text);
 
-	free(text); /* jansson's */
-	return copy;
+	return json_text(object, JSON_COMPACT);
 }
 
 static gboolean bad_member(const struct json_reader *reader, const char *key)

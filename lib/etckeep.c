@@ -130,15 +130,6 @@ gboolean etckeep_restore(const struct config *config, const char *root_hash, uns
 
 /* JSON. */
 
-static char *text_take(json_t *object)
-{
-	char *text = json_dumps(object, JSON_COMPACT);
-	char *copy = g_strdup(text);
-
-	free(text); /* jansson's */
-	return copy;
-}
-
 static json_t *state_encode(const struct etcstore_state *state)
 {
 	const struct etctree *tree = state->tree;
@@ -197,7 +188,7 @@ char *etckeep_list(const struct config *config, GError **error)
 	array = json_object_get(object, "states");
 	for (guint i = 0; states != NULL && i < states->len; i++)
 		json_array_append_new(array, state_encode(states->pdata[i]));
-	return text_take(object);
+	return json_text(object, JSON_COMPACT);
 }
 
 static json_t *row_encode(const struct etcdiff_row *row)
@@ -245,5 +236,5 @@ char *etckeep_diff(const struct etckeep *keep, unsigned number, GError **error)
 	array = json_object_get(object, "changes");
 	for (guint i = 0; i < rows->len; i++)
 		json_array_append_new(array, row_encode(rows->pdata[i]));
-	return text_take(object);
+	return json_text(object, JSON_COMPACT);
 }

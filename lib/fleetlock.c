@@ -47,11 +47,8 @@ char *fleetlock_encode(const char *id, const char *group)
 {
 	g_autoptr(JsonValue)
 		body = json_pack("{s:{s:s, s:s}}", "client_params", "id", id, "group", group);
-	char *text = json_dumps(body, JSON_COMPACT);
-	char *copy = g_strdup(text);
 
-	free(text);
-	return copy;
+	return json_text(body, JSON_COMPACT);
 }
 
 gboolean fleetlock_kind_is_valid(const char *kind)

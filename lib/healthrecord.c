@@ -75,16 +75,11 @@ static char *record_encode(const struct healthrecord *record, const char *boot)
 		result->reason != NULL ? result->reason : "", "verdict", record->verdict, "because",
 		record->because, "time_us", (json_int_t)g_get_real_time(), "root_hash",
 		record->root_hash, "checks");
-	char *text;
-	char *copy;
 
 	for (guint i = 0; i < result->checks->len; i++)
 		json_array_append_new(json_object_get(object, "checks"),
 				      check_encode(result->checks->pdata[i]));
-	text = json_dumps(object, JSON_INDENT(2));
-	copy = g_strdup(text);
-	free(text);
-	return copy;
+	return json_text(object, JSON_INDENT(2));
 }
 
 /* --- the kept ones --- */
@@ -215,8 +210,6 @@ char *healthrecord_list(const char *state_dir)
 	g_autofree char *folder = g_build_filename(state_dir, "health", NULL);
 	g_autoptr(GPtrArray) list = kept_find(folder);
 	g_autoptr(JsonValue) array = json_array();
-	char *text;
-	char *copy;
 
 	for (guint i = 0; i < list->len; i++) {
 		const struct kept *kept = list->pdata[i];
@@ -229,10 +222,7 @@ char *healthrecord_list(const char *state_dir)
 			json_object_set(entry, FIELDS[j], json_object_get(kept->object, FIELDS[j]));
 		json_array_append_new(array, entry);
 	}
-	text = json_dumps(array, JSON_COMPACT);
-	copy = g_strdup(text);
-	free(text);
-	return copy;
+	return json_text(array, JSON_COMPACT);
 }
 
 /* --- the journal --- */

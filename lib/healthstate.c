@@ -60,15 +60,12 @@ struct healthstate healthstate_load(const char *run_dir)
 	return state;
 }
 
-/* jansson's memory becomes GLib's. */
 static char *json_print(json_t *object, size_t flags)
 {
-	char *text = json_dumps(object, flags);
-	char *copy = g_strdup(text);
+	char *text = json_text(object, flags);
 
-	free(text);
 	json_decref(object);
-	return copy;
+	return text;
 }
 
 static json_t *state_pack(const struct healthstate *state)

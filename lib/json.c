@@ -22,6 +22,15 @@ json_t *json_object_parse(const char *bytes, size_t size_bytes, char **ret_why)
 	return value;
 }
 
+char *json_text(const json_t *value, size_t flags)
+{
+	char *text = json_dumps(value, flags);
+	char *copy = g_strdup(text);
+
+	free(text); /* jansson's */
+	return copy;
+}
+
 json_t *json_get_object(const struct json_reader *reader, json_t *object, const char *key)
 {
 	json_t *value = json_object_get(object, key);

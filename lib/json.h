@@ -22,6 +22,9 @@ struct json_reader {
 
 /* Strict: one object, no duplicate keys, no NUL, valid UTF-8. NULL and *ret_why otherwise. */
 json_t *json_object_parse(const char *bytes, size_t size_bytes, char **ret_why);
+/* As text, with jansson's flags, in GLib's memory: the caller frees it with g_free(). NULL where
+ * jansson has no memory. */
+char *json_text(const json_t *value, size_t flags);
 json_t *json_get_object(const struct json_reader *reader, json_t *object, const char *key);
 /* Borrowed; 1 to `max` printable ASCII characters. */
 const char *json_get_text(const struct json_reader *reader, json_t *object, const char *key,

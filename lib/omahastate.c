@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-#include "failed.h"
-#include "json.h"
+#include "statefile.h"
 
 enum { FILE_SIZE_MAX = 65536 };
 
@@ -180,8 +179,6 @@ gboolean omahastate_save(const char *state_dir, const struct omahastate *state, 
 	g_autoptr(JsonValue)
 		object = json_pack("{s:i, s:s, s:s, s:[]}", "format", 1, "phase",
 				   PHASES[state->phase], "version", state->version, "pending");
-	char *text;
-	gboolean done;
 
 	for (unsigned i = 0; i < state->count; i++)
 		json_array_append_new(json_object_get(object, "pending"),
@@ -189,8 +186,5 @@ gboolean omahastate_save(const char *state_dir, const struct omahastate *state, 
 						EVENTS[state->pending[i].event], "fault",
 						(json_int_t)state->pending[i].error, "previous",
 						state->pending[i].previous));
-	text = json_dumps(object, JSON_INDENT(2));
-	done = state_write(state_dir, FILE_NAME, text, error);
-	free(text);
-	return done;
+	return statefile_write(state_dir, FILE_NAME, object, error);
 }

@@ -260,13 +260,9 @@ char *policytext_json(const struct policy_decision *decision, int64_t now_s,
 		(json_int_t)now_s, "action", ACTIONS[decision->action].name, "text", action,
 		"version", decision->release != NULL ? decision->release->version : NULL, "urgent",
 		(int)decision->urgent, "next", (json_int_t)decision->next_s, "reasons");
-	char *text, *copy;
 
 	for (unsigned i = 0; i < decision->n_reasons; i++)
 		json_array_append_new(json_object_get(object, "reasons"),
 				      reason_encode(&decision->reasons[i], zone));
-	text = json_dumps(object, JSON_COMPACT);
-	copy = g_strdup(text);
-	free(text); /* jansson's */
-	return copy;
+	return json_text(object, JSON_COMPACT);
 }

@@ -44,14 +44,11 @@ static gboolean times_save(const char *state_dir, const GArray *times, GError **
 {
 	g_autoptr(JsonValue) object = json_pack("{s:i, s:[]}", "format", 1, "times_us");
 	g_autofree char *text = NULL;
-	char *made;
 
 	for (guint i = 0; i < times->len; i++)
 		json_array_append_new(json_object_get(object, "times_us"),
 				      json_integer(g_array_index(times, gint64, i)));
-	made = json_dumps(object, JSON_COMPACT);
-	text = g_strdup(made);
-	free(made);
+	text = json_text(object, JSON_COMPACT);
 	return state_write(state_dir, NAME, text, error);
 }
 

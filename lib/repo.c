@@ -179,12 +179,8 @@ struct repo_target *repo_target(struct repo *repo, const char *name, GError **er
 	target->size_bytes = file->size_bytes;
 	target->sha256 = g_strdup(file->sha256);
 	target->sha512 = g_strdup(file->sha512);
-	if (file->custom != NULL) {
-		char *text = json_dumps(file->custom, JSON_COMPACT);
-
-		target->custom = g_strdup(text);
-		free(text);
-	}
+	if (file->custom != NULL)
+		target->custom = json_text(file->custom, JSON_COMPACT);
 	return target;
 }
 

@@ -133,11 +133,8 @@ static char *event_encode(const struct plain *plain, uint64_t sequence)
 		"previous", plain->previous, "slot", plain->slot, "fault", (json_int_t)plain->fault,
 		"fault_name", plain->fault_name, "reason", plain->reason, "time_us",
 		(json_int_t)plain->time_us);
-	char *text = json_dumps(object, JSON_COMPACT);
-	char *copy = g_strdup(text);
 
-	free(text);
-	return copy;
+	return json_text(object, JSON_COMPACT);
 }
 
 static gboolean event_keep(struct reportspool *spool, const struct report_event *event,

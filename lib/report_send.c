@@ -62,11 +62,8 @@ static char *document_new(const struct delivery *delivery, json_t *events)
 		sender->machine_id, "product", sender->product, "architecture",
 		sender->architecture, "dropped",
 		(json_int_t)(delivery->spool->dropped + delivery->dropped), "events", events);
-	char *text = json_dumps(document, JSON_COMPACT);
-	char *copy = g_strdup(text);
 
-	free(text);
-	return copy;
+	return json_text(document, JSON_COMPACT);
 }
 
 static enum verdict status_judge(unsigned status)

@@ -61,18 +61,13 @@ char *tpmtoken_encode(const struct tpmtoken *token)
 		"tpm2-primary-alg", "ecc", "tpm2-policy-hash", policy, "tpm2-pin", token->seal.pin,
 		"tpm2_pcrlock", FALSE, "tpm2_pubkey_pcrs", PCR, "tpm2_pubkey",
 		base64_bytes(token->public_key), "tpm2_srk", base64_bytes(token->seal.root_key));
-	char *text;
-	char *copy;
 
 	if (token->seal.pin)
 		json_object_set_new(object, "tpm2_salt",
 				    base64_value(token->seal.salt, TPMSEAL_SALT_SIZE));
 	if (token->seal.gated)
 		gate_encode(object, &token->seal.gate);
-	text = json_dumps(object, JSON_COMPACT);
-	copy = g_strdup(text);
-	free(text);
-	return copy;
+	return json_text(object, JSON_COMPACT);
 }
 
 static gboolean field_refuse(const struct json_reader *reader, const char *key, const char *wanted)

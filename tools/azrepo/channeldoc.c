@@ -70,14 +70,12 @@ static gboolean document_check(const struct place *place, const char *text, GErr
 gboolean channeldoc_store(struct repository *repository, const struct place *place,
 			  const json_t *document, GError **error)
 {
-	char *dumped = json_dumps(document, JSON_INDENT(1) | JSON_SORT_KEYS);
-	g_autofree char *text = g_strdup(dumped);
+	g_autofree char *text = json_text(document, JSON_INDENT(1) | JSON_SORT_KEYS);
 	g_autofree char *target = place_target(place);
 	g_autofree char *hash = NULL, *file = NULL;
 	uint8_t digest[CRYPTO_HASH_SIZE];
 	json_t *draft;
 
-	free(dumped);
 	if (!document_check(place, text, error))
 		return FALSE;
 	crypto_digest("SHA256", text, strlen(text), "", 0, digest);
