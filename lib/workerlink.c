@@ -54,16 +54,6 @@ gboolean workerlink_spawn(struct workerlink *link, const char *program, const ch
 	return started;
 }
 
-/* Who listens there: systemd, or root in its place. In a test it is who runs the test. */
-static gboolean peer_is_trusted(int socket)
-{
-	struct ucred peer;
-	socklen_t size = sizeof peer;
-
-	return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-	       (peer.uid == 0 || peer.uid == geteuid());
-}
-
 /* Each message is to tell from which process it comes, the first one too. */
 static int socket_connect(struct workerlink *link, const char *path)
 {
@@ -77,7 +67,8 @@ static int socket_connect(struct workerlink *link, const char *path)
 	    setsockopt(link->socket, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) < 0 ||
 	    connect(link->socket, (const struct sockaddr *)&address, sizeof address) < 0)
 		return errno;
-	return peer_is_trusted(link->socket) ? 0 : EPERM;
+	/* Who listens there: systemd, or root in its place. */
+	return workerwire_peer_is_trusted(link->socket) ? 0 : EPERM;
 }
 
 gboolean workerlink_connect(struct workerlink *link, const char *folder, const char *name,

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 _Static_assert(sizeof(struct workerwire_message) == 512, "the same in all programs");
 
@@ -124,6 +125,15 @@ enum workerwire_result workerwire_receive_from(int socket, int time_ms,
 		memcpy(&sender, CMSG_DATA(part), sizeof sender);
 	*ret_pid = sender.pid;
 	return result;
+}
+
+gboolean workerwire_peer_is_trusted(int socket)
+{
+	struct ucred peer;
+	socklen_t size = sizeof peer;
+
+	return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+	       (peer.uid == 0 || peer.uid == geteuid());
 }
 
 void workerwire_text_set(struct workerwire_message *message, const char *text)

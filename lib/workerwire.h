@@ -110,6 +110,9 @@ enum workerwire_result workerwire_receive(int socket, int time_ms,
 enum workerwire_result workerwire_receive_from(int socket, int time_ms,
 					       struct workerwire_message *ret_message,
 					       pid_t *ret_pid);
+/* Whether root has made the other end, or who runs this process, which in a test is the same one at
+ * both ends. */
+gboolean workerwire_peer_is_trusted(int socket);
 /* A text that is too long is cut. */
 void workerwire_text_set(struct workerwire_message *message, const char *text);
 /* The text in UTF-8, without control characters. The caller frees. */

@@ -3,7 +3,6 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "confine.h"
@@ -92,22 +91,13 @@ static _Noreturn void session_run(const session_func *functions)
 	_exit(0);
 }
 
-/* systemd's socket is root's alone; nobody else has business here all the same. */
-static gboolean peer_is_trusted(void)
-{
-	struct ucred peer;
-	socklen_t size = sizeof peer;
-
-	return getsockopt(WORKERWIRE_FD, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-	       (peer.uid == 0 || peer.uid == getuid());
-}
-
 static void worker_run(enum worker_kind kind)
 {
 	struct workerwire_message ready = { .kind = WORKERWIRE_READY };
 	g_autoptr(GError) error = NULL;
 
-	if (!peer_is_trusted())
+	/* systemd's socket is root's alone; nobody else has business here all the same. */
+	if (!workerwire_peer_is_trusted(WORKERWIRE_FD))
 		return;
 	ready.numbers[0] = confine(kind, &error);
 	if (error != NULL)
