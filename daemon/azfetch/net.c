@@ -10,7 +10,9 @@
 #include "tufget.h"
 #include "workeroptions.h"
 
-enum { TICK_US = 2 * G_USEC_PER_SEC };
+/* Both kinds of event together stay below what the daemon takes for a flood (EVENTS_PER_S of
+ * lib/worker.c), however short the waits are. */
+enum { TICK_US = 2 * G_USEC_PER_SEC, WAITING_US = G_USEC_PER_SEC / 10 };
 
 /* One process serves one server, and in one way. */
 static struct {
@@ -19,13 +21,18 @@ static struct {
 	struct source_options network;
 	struct source *source; /* one of these two, or neither: a call */
 	struct tufget *files;
-	gint64 tick_us; /* of the last sign of life */
+	gint64 tick_us;    /* of the last sign of life */
+	gint64 waiting_us; /* of the last wait that was told */
 } net;
 
 static void waiting_tell(gpointer user_data, const char *why, unsigned wait_ms)
 {
 	struct workerwire_message message = { .kind = WORKERWIRE_WAITING, .numbers = { wait_ms } };
+	const gint64 now_us = g_get_monotonic_time();
 
+	if (now_us - net.waiting_us < WAITING_US)
+		return; /* the one before has hardly been read */
+	net.waiting_us = now_us;
 	workerwire_text_set(&message, why);
 	session_say(&message);
 }

@@ -161,7 +161,11 @@ def test_truncated_always():
         assert result["fetched"] == 3000, result
     with Server(lambda connection, request: connection.close()) as server:
         result = wrong(drive(server.url, [(0, 10)]), "HTTP_TRANSFER", "given up after 1 s")
-        assert result["retries"] == result["waits"] > 2, result
+        assert result["retries"] > 2, result
+        if "WORKER" in os.environ:      # which tells ten in a second at most
+            assert 0 < result["waits"] <= min(result["retries"], 20), result
+        else:
+            assert result["waits"] == result["retries"], result
 
 
 def test_wrong_answers():
