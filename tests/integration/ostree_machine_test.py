@@ -109,8 +109,8 @@ class Server:
         shutil.copytree(MAKER.folder / "repo", self.folder)
         self.head(number)
         self.asked, self.given, self.bodies = [], [], {}
-        self.stop_after, self.pause_s = None, 0
-        self.hold_after, self.held = None, threading.Event()
+        self.pause_s = 0
+        self.late, self.held = None, threading.Event()
         self.busy, self.busiest, lock = 0, 0, threading.Lock()
 
         class Handler(http.server.SimpleHTTPRequestHandler):
@@ -119,22 +119,15 @@ class Server:
                 with lock:
                     server.busy += 1
                     server.busiest = max(server.busy, server.busiest)
-                try:
-                    self.answer()
-                finally:
-                    with lock:
-                        server.busy -= 1
-
-            def answer(self):
+                time.sleep(server.pause_s if self.path.endswith(".filez") else 0)
+                with lock:                      # before the answer: the next request may come in the middle of it
+                    server.busy -= 1
                 body = server.bodies.get(self.path)
                 if body is not None:
                     body(self)
-                elif server.stop_after is not None and server.count() >= server.stop_after:
+                elif server.late is not None and self.path in LATE and not server.late():
                     self.close_connection = True
                 else:
-                    if server.hold_after is not None and server.count() >= server.hold_after:
-                        server.held.wait()
-                    time.sleep(server.pause_s if self.path.endswith(".filez") else 0)
                     super().do_GET()
                     server.given.append(self.path)
 
@@ -165,6 +158,20 @@ class Server:
         """How many files of the newest system were given."""
         return len([path for path in self.given if path in NEW])
 
+    def before_late(self):
+        """Waits until all files were given that are not late. Whoever asks in order asks for those before."""
+        wait_until(lambda: self.count() >= len(NEW) - len(LATE), "the files that are not late")
+
+    def die(self):
+        """The late files are not given."""
+        self.before_late()
+        return False
+
+    def hold(self):
+        """The late files are given when `held` is set."""
+        self.before_late()
+        return self.held.wait()
+
     def __enter__(self):
         return self
 
@@ -179,6 +186,7 @@ class Server:
 CONTENTS = MAKER.contents[3]
 NEW = set(CONTENTS) - set(MAKER.contents[1])         # what a machine with 1.0 needs for 3.0
 VICTIM = sorted(NEW)[0]
+LATE = sorted(NEW, key=lambda path: (MAKER.folder / "root3").read_bytes().index(CONTENTS[path]))[-5:]
 
 
 class OstreeMachine(Machine):
@@ -276,7 +284,7 @@ def resume(server, machine):
     kept = in_slot(machine) & first
     expect(len(NEW) > len(first) >= len(kept) > 0, f"{len(first)} were given, {len(kept)} are in the slot")
     server.given.clear()
-    server.stop_after = server.hold_after = None
+    server.late = None
     server.held.set()
     machine.json("install", server.url)
     expect_equal(set(server.given) & NEW & kept, set())
@@ -286,7 +294,7 @@ def resume(server, machine):
 
 def test_server_dies():
     with Server() as server, OstreeMachine() as machine:
-        server.stop_after = len(NEW) - 3
+        server.late = server.die
         machine.refuses("HTTP_TRANSFER", "install", server.url)
         resume(server, machine)
 
@@ -295,7 +303,7 @@ def test_daemon_killed():
     machine = OstreeMachine().start()
     try:
         with Server() as server:
-            server.hold_after = len(NEW) - 5
+            server.late = server.hold
             client = subprocess.Popen(machine.command("install", server.url), stderr=subprocess.DEVNULL)
             wait_until(lambda: in_slot(machine), "some of the files in the slot")
             machine.daemon.kill()
