@@ -13,6 +13,7 @@ FIGURES = ("# power cuts, in all: ", "# mutation score: ", "# model: ", "# fault
 # copying and dropping its page tables.
 QUARANTINE = "quarantine_size_mb=16"
 LINES = 40 # of what a failed test said
+SLOWEST = 12 # tests whose time is told
 
 
 def why(result):
@@ -20,6 +21,11 @@ def why(result):
     said = [line for line in (result.get("stdout", "") + result.get("stderr", "")).splitlines()
             if not line.startswith("ok ")]
     return "\n".join(said[-LINES:])
+
+
+def slowest(results):
+    times = sorted(((result["duration"], result["name"].split(" / ")[-1]) for result in results), reverse=True)
+    return ", ".join(f"{name} {seconds:.0f}" for seconds, name in times[:SLOWEST])
 
 
 def main():
@@ -36,11 +42,13 @@ def main():
               if not names or test["name"] in names
               or any(suite.split(":")[-1] in names for suite in test["suite"])]
     log = os.path.join(build, "meson-logs", "testlog.json")
-    subprocess.run(["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs", *chosen])
-    passed = failed = seen = 0
-    for line in open(log, encoding="utf-8"):
-        result = json.loads(line)
-        seen += 1
+    # One more than there are processors: many tests wait, for a time that passes or a machine that starts.
+    subprocess.run(["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs",
+                    f"--num-processes={len(os.sched_getaffinity(0)) + 1}", *chosen])
+    with open(log, encoding="utf-8") as stream:
+        results = [json.loads(line) for line in stream]
+    passed = failed = 0
+    for result in results:
         for said in result.get("stdout", "").splitlines():
             if said.startswith(FIGURES):
                 print(said)
@@ -52,9 +60,10 @@ def main():
             print(f"failed: {result['name']}\n{why(result)}")
         passed += ok
         failed += not ok
-    if seen != len(chosen): # the test runner itself broke down
-        print(f"{len(chosen) - seen} of {len(chosen)} tests have no result")
-        failed += abs(len(chosen) - seen)
+    if len(results) != len(chosen): # the test runner itself broke down
+        print(f"{len(chosen) - len(results)} of {len(chosen)} tests have no result")
+        failed += abs(len(chosen) - len(results))
+    print(f"# the longest, in s: {slowest(results)}")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or passed == 0 else 0
 
