@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""azupdated and its workers in their units, under systemd itself: a release is installed over HTTP, and workers
-that hang end with the job, and with azupdated. What is installed is what the build would install."""
+"""azupdated and its workers in their units, under systemd itself: a release is installed over HTTP, another by as many
+workers as there can be, and workers that hang end with the job, and with azupdated. What is installed is what the build
+would install."""
 import http.server
 import json
 import os
@@ -9,6 +10,7 @@ import pathlib
 import re
 import shutil
 
+import ostree_machine_test as ostree
 import rig
 import systemdrig
 from hostile_test import served
@@ -29,6 +31,11 @@ echo "private: $(ls -d /var/tmp/*azfetch* /tmp/*azfetch* 2>/dev/null | wc -l)"
 journalctl --no-pager -b -o cat | grep -i 'az\\(fetch\\|updated\\)'
 """
 INSTALL = """azupdate install --progress=none {url}; echo "install: $?"
+echo "left: $(active)"
+"""
+OSTREE = """azupdate install --plan {url} >/dev/null; echo "plan: $?"
+azupdate install --progress=none {url}; echo "install: $?"
+azupdate verify b >/dev/null; echo "verify: $?"
 echo "left: $(active)"
 """
 HANG = """azupdate install --progress=none /var/lib/azupdate/2.azb > /dev/null 2>&1 & client=$!
@@ -72,12 +79,16 @@ class Units(systemdrig.Systemd):
         self.machine_put()
 
     def machine_put(self):
-        self.put(f"{AT}/keyring", (MAKER.folder / "keys" / "ca.crt").read_bytes())
+        self.release_put(MAKER, CONFIG)
         self.put(f"{AT}/2.azb", pathlib.Path(MAKER.bundle(2)).read_bytes())
         self.put(f"{AT}/boot.json", json.dumps({"slot": "a", "disk": f"{AT}/disk"}))
-        shutil.copy(MAKER.folder / "disk", self.up / AT[1:] / "disk")
         (self.up / AT[1:] / "health").mkdir()
-        self.put("/etc/azupdate/azupdate.conf", CONFIG.replace("run=@/run", "run=/run/azt").replace("@", AT))
+
+    def release_put(self, maker, config):
+        """The disk, with the maker's first release, and whom to trust."""
+        self.put(f"{AT}/keyring", (maker.folder / "keys" / "ca.crt").read_bytes())
+        shutil.copy(maker.folder / "disk", self.up / AT[1:] / "disk")
+        self.put("/etc/azupdate/azupdate.conf", config.replace("run=@/run", "run=/run/azt").replace("@", AT))
 
 
 def words_of(said, name):
@@ -91,6 +102,20 @@ def test_install():
         server.shutdown()
         for name in ("install", "left", "failed", "private"):
             expect_equal(words_of(said, name), ["0"], f"{name}\n{said}")
+
+
+def test_as_many_as_there_can_be():
+    """out of an ostree repository, right after a job whose workers have hardly ended"""
+    with ostree.Server() as server, Units(rig.program("AZFETCH")) as units:
+        units.release_put(ostree.MAKER, ostree.TRUST + "[network]\nparallel=8\n")
+        for path in (ostree.MAKER.folder / "signers").iterdir():
+            units.put(f"{AT}/signers/{path.name}", path.read_bytes())
+        server.pause_s = 1.5
+        said = units.run(BEGIN + OSTREE.format(url=f"'{server.url}'") + END)
+        for name in ("plan", "install", "verify", "left", "failed", "private"):
+            expect_equal(words_of(said, name), ["0"], f"{name}\n{said}")
+        expect("Too many" not in said, said)
+        expect(server.busiest > 5, f"{server.busiest} requests at a time\n{said}")
 
 
 def test_workers_that_hang():
