@@ -12,6 +12,7 @@
 #include "azupdate/azupdate.h"
 #include "failure.h"
 #include "healthhttp.h"
+#include "program.h"
 
 enum { EXIT_USAGE = 2, FIRST_FD = 3 };
 
@@ -40,17 +41,9 @@ static gboolean arguments_parse(int *argc, char ***argv, struct arguments *argum
 		  NULL },
 		{ .long_name = NULL },
 	};
-	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
 
-	g_option_context_add_main_entries(context, entries, NULL);
-	if (!g_option_context_parse(context, argc, argv, error))
-		return FALSE;
-	if (*argc > 1)
-		return failure_set(error, FAULT_ARGUMENT, "\"%s\" is not an option", (*argv)[1]);
-	if (arguments->idle_s < 0 || arguments->idle_s > 86400)
-		return failure_set(error, FAULT_ARGUMENT, "--idle=%d: give 0 to 86400",
-				   arguments->idle_s);
-	return TRUE;
+	return program_options_parse(entries, argc, argv, error) &&
+	       program_idle_check(arguments->idle_s, error);
 }
 
 /* As sd_listen_fds(3) describes it: exactly one socket, meant for this process. */

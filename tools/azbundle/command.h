@@ -5,14 +5,6 @@
 #include <glib.h>
 #include <stdint.h>
 
-typedef gboolean (*command_run)(int argc, char **argv, GError **error);
-
-struct command {
-	const char *name;
-	const char *summary;
-	command_run run;
-};
-
 gboolean command_keys(int argc, char **argv, GError **error);
 gboolean command_uki(int argc, char **argv, GError **error);
 gboolean command_image(int argc, char **argv, GError **error);

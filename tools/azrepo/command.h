@@ -7,14 +7,6 @@
 #include "keychain.h"
 #include "repository.h"
 
-typedef gboolean (*command_run)(int argc, char **argv, GError **error);
-
-struct command {
-	const char *name;
-	const char *summary;
-	command_run run;
-};
-
 gboolean command_keygen(int argc, char **argv, GError **error);
 gboolean command_init(int argc, char **argv, GError **error);
 gboolean command_add(int argc, char **argv, GError **error);

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdio.h>
-#include <string.h>
-
 #include "command.h"
-#include "failure.h"
+#include "program.h"
 
-static const struct command COMMANDS[] = {
+static const struct program_command COMMANDS[] = {
 	{ "keygen", "make a key", command_keygen },
 	{ "init", "begin a repository in a folder", command_init },
 	{ "add", "take bundles into the repository", command_add },
@@ -25,38 +22,7 @@ static const struct command COMMANDS[] = {
 	{ "status", "tell what is in the repository", command_status },
 };
 
-static void usage_print(FILE *to)
-{
-	fprintf(to, "Usage: azrepo COMMAND [OPTION...]\n\nCommands:\n");
-	for (unsigned i = 0; i < G_N_ELEMENTS(COMMANDS); i++)
-		fprintf(to, "  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
-	fprintf(to, "\nazrepo COMMAND --help tells more; azrepo --version the version.\n");
-}
-
 int main(int argc, char **argv)
 {
-	const char *name = argc > 1 ? argv[1] : "--help";
-	g_autoptr(GError) error = NULL;
-
-	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
-		usage_print(argc > 1 ? stdout : stderr);
-		return argc > 1 ? 0 : 2;
-	}
-	if (strcmp(name, "--version") == 0) {
-		printf("azrepo %s\n", AZUPDATE_VERSION);
-		return 0;
-	}
-	for (unsigned i = 0; i < G_N_ELEMENTS(COMMANDS); i++)
-		if (strcmp(COMMANDS[i].name, name) == 0) {
-			g_autofree char *message = NULL;
-
-			if (COMMANDS[i].run(argc - 1, argv + 1, &error))
-				return 0;
-			message = failure_describe(error);
-			fprintf(stderr, "azrepo %s: %s\n", name, message);
-			return failure_code(error) == FAULT_ARGUMENT ? 2 : 1;
-		}
-	fprintf(stderr, "azrepo: no such command: %s\n", name);
-	usage_print(stderr);
-	return 2;
+	return program_run("azrepo", COMMANDS, G_N_ELEMENTS(COMMANDS), argc, argv);
 }

@@ -30,3 +30,26 @@ int action_show(struct cli *cli, const struct action *action, GError **error)
 	cli_print_json(AZUPDATE_SCHEMA_ACTION, g_variant_builder_end(&builder));
 	return AZUPDATE_EXIT_OK;
 }
+
+int action_slot_run(struct cli *cli, int argc, char **argv, const struct action_slot *action,
+		    GError **error)
+{
+	g_autoptr(BusManager) manager = NULL;
+	g_autofree char *slot = NULL;
+	GError *cause = NULL;
+	gboolean changed;
+
+	if (!cli_parse(cli, NULL, 1, &argc, &argv, error))
+		return AZUPDATE_EXIT_USAGE;
+	manager = client_manager(cli, error);
+	if (manager == NULL)
+		return AZUPDATE_EXIT_FAILED;
+	slot = argc > 1 ? g_strdup(argv[1]) : action->otherwise(manager, error);
+	if (slot == NULL)
+		return AZUPDATE_EXIT_FAILED;
+	if (!action->call(manager, slot, &changed, NULL, &cause)) {
+		client_fail(error, cause);
+		return AZUPDATE_EXIT_FAILED;
+	}
+	return action_show(cli, &(struct action){ action->done, slot, changed }, error);
+}
