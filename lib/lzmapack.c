@@ -5,7 +5,7 @@
 
 #include "largemem.h"
 
-enum { LC_COUNT = 9, LP_COUNT = 5, PB_COUNT = 5, DICTIONARY_MIN = 4096 };
+enum { LC_COUNT = 9, LP_COUNT = 5, PB_COUNT = 5, DICTIONARY_MIN = 4096, XZ_OVERHEAD = 1 << 20 };
 
 struct lzmapack_reader {
 	lzma_stream stream;
@@ -101,4 +101,19 @@ gboolean lzmapack_reader_read(struct lzmapack_reader *reader, uint8_t *ret_bytes
 		if (lzma_code(&reader->stream, LZMA_RUN) != LZMA_OK)
 			break;
 	return reader->stream.avail_out == 0;
+}
+
+gboolean lzmapack_xz_unpack(const struct lzmapack_bytes *packed, uint8_t *ret_bytes,
+			    size_t size_max, size_t *ret_size)
+{
+	uint64_t memory_max = LZMAPACK_XZ_DICTIONARY_MAX + XZ_OVERHEAD;
+	size_t in_at = 0, out_at = 0;
+
+	if (lzma_stream_buffer_decode(&memory_max, 0, NULL, packed->bytes, &in_at,
+				      packed->size_bytes, ret_bytes, &out_at,
+				      size_max) != LZMA_OK ||
+	    in_at != packed->size_bytes)
+		return FALSE;
+	*ret_size = out_at;
+	return TRUE;
 }

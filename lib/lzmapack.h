@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Raw LZMA (no container, no checks), as liblzma has it, for the streams of deltas. */
+/* Raw LZMA (no container, no checks), as liblzma has it, for the streams of deltas; and files of
+ * xz, for those of others. */
 
 #include <glib.h>
 #include <stdint.h>
@@ -17,6 +18,11 @@ struct lzmapack_model {
 GByteArray *lzmapack_encode(const uint8_t *bytes, size_t size_bytes, struct lzmapack_model model,
 			    size_t size_max);
 
+struct lzmapack_bytes {
+	const uint8_t *bytes;
+	size_t size_bytes;
+};
+
 struct lzmapack_reader;
 /* Borrows the bytes. The dictionary is as large as `size_bytes`, at most 8 MiB. NULL if the model
  * byte is none. */
@@ -27,3 +33,11 @@ void lzmapack_reader_free(struct lzmapack_reader *reader);
 gboolean lzmapack_reader_read(struct lzmapack_reader *reader, uint8_t *ret_bytes,
 			      size_t size_bytes);
 uint8_t lzmapack_model_encode(struct lzmapack_model model);
+
+enum { LZMAPACK_XZ_DICTIONARY_MAX = 32 << 20 };
+
+/* A whole file of xz. *ret_size: at most size_max, for which there is room; of a dictionary no more
+ * memory is touched than bytes come out. FALSE: it is damaged, has more in it, or wants a larger
+ * dictionary. */
+gboolean lzmapack_xz_unpack(const struct lzmapack_bytes *packed, uint8_t *ret_bytes,
+			    size_t size_max, size_t *ret_size);
