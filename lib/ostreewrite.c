@@ -136,26 +136,14 @@ static GVariant *metadata_make(const struct ostreewrite_commit *commit)
 	return g_variant_ref_sink(g_variant_builder_end(&builder));
 }
 
-/* The detached metadata, with one signature. */
-static GVariant *signature_make(struct ostreewrite *write, const char *checksum, const char *where,
-				GError **error)
+GBytes *ostreewrite_sign(const char *where, GBytes *bytes, GError **error)
 {
 	g_autoptr(Tufsign) key = tufsign_load(where, error);
-	g_autoptr(GVariant) commit = NULL;
-	g_autoptr(GBytes) bytes = NULL;
-	g_autoptr(GError) why = NULL;
 	g_autofree char *hex = NULL;
 	uint8_t signature[SIGNATURE_SIZE];
-	GVariantBuilder list, dictionary;
 
 	if (key == NULL)
 		return NULL;
-	if (!ostree_repo_load_variant(write->repo, OSTREE_OBJECT_TYPE_COMMIT, checksum, &commit,
-				      &why)) {
-		output_failed(error, "read the commit", why);
-		return NULL;
-	}
-	bytes = g_variant_get_data_as_bytes(commit);
 	hex = tufsign_sign(key, bytes, error);
 	if (hex == NULL)
 		return NULL;
@@ -165,9 +153,31 @@ static GVariant *signature_make(struct ostreewrite *write, const char *checksum,
 		failure_set(error, FAULT_KEY_KIND, "%s is no ed25519 key", where);
 		return NULL;
 	}
+	return g_bytes_new(signature, sizeof signature);
+}
+
+/* The detached metadata, with one signature. */
+static GVariant *signature_make(struct ostreewrite *write, const char *checksum, const char *where,
+				GError **error)
+{
+	g_autoptr(GVariant) commit = NULL;
+	g_autoptr(GBytes) bytes = NULL;
+	g_autoptr(GBytes) signature = NULL;
+	g_autoptr(GError) why = NULL;
+	GVariantBuilder list, dictionary;
+
+	if (!ostree_repo_load_variant(write->repo, OSTREE_OBJECT_TYPE_COMMIT, checksum, &commit,
+				      &why)) {
+		output_failed(error, "read the commit", why);
+		return NULL;
+	}
+	bytes = g_variant_get_data_as_bytes(commit);
+	signature = ostreewrite_sign(where, bytes, error);
+	if (signature == NULL)
+		return NULL;
 	g_variant_builder_init(&list, G_VARIANT_TYPE("aay"));
-	g_variant_builder_add_value(&list, g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, signature,
-								     sizeof signature, 1));
+	g_variant_builder_add_value(
+		&list, g_variant_new_from_bytes(G_VARIANT_TYPE_BYTESTRING, signature, TRUE));
 	g_variant_builder_init(&dictionary, G_VARIANT_TYPE_VARDICT);
 	g_variant_builder_add(&dictionary, "{sv}", "ostree.sign.ed25519",
 			      g_variant_builder_end(&list));

@@ -34,3 +34,6 @@ gboolean ostreewrite_file(struct ostreewrite *write, const char *folder, const c
  * caller frees. FAULT_BUILD_OUTPUT, FAULT_KEY_UNREADABLE, FAULT_KEY_KIND. */
 gboolean ostreewrite_commit(struct ostreewrite *write, const struct ostreewrite_commit *commit,
 			    char **ret_commit, GError **error);
+/* An ed25519 signature of the bytes, as libostree has it. NULL with FAULT_KEY_UNREADABLE,
+ * FAULT_KEY_KIND. */
+GBytes *ostreewrite_sign(const char *key, GBytes *bytes, GError **error);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* What a web server may have in place of a static delta; the first byte says what it is to be: a
- * signed superblock, a superblock, a part, a patch. What is read of the first two stands in the
- * bytes; a part is looked through once and then made without a further surprise, twice the same;
- * of patches the rule is restated, a byte at a time. */
+ * signed superblock, a superblock, a part, a patch, a base. What is read of the first two stands in
+ * the bytes; a part is looked through once and then made without a further surprise, twice the
+ * same; of patches the rule is restated, a byte at a time; a base encodes again to the same. */
 #include "staticdelta.h"
 
 #include <string.h>
 
 #include "fuzz.h"
+#include "staticbase.h"
 #include "staticpart.h"
 
 enum { OLD_SIZE = 64, NEW_MAX = 4096, TYPES = 8 };
@@ -181,8 +182,33 @@ static void patch_try(const struct bspatch_bytes *bytes)
 	promise(!done || right == size_bytes);
 }
 
+/* A number may stand in more bytes than it needs. */
+static void base_try(const struct bspatch_bytes *bytes)
+{
+	const struct staticdelta_pair pair = pair_make();
+	g_autoptr(GBytes) input = g_bytes_new(bytes->bytes, bytes->size_bytes);
+	g_autoptr(Staticbase) base = staticbase_decode(input, pair.from, NULL);
+	g_autoptr(GBytes) written = base != NULL ? staticbase_encode(base) : NULL;
+	g_autoptr(Staticbase) again = NULL;
+	g_autoptr(GBytes) twice = NULL;
+
+	if (base == NULL)
+		return;
+	again = staticbase_decode(written, pair.from, NULL);
+	promise(again != NULL && g_bytes_get_size(written) <= bytes->size_bytes);
+	twice = staticbase_encode(again);
+	promise(g_bytes_equal(written, twice));
+	for (guint i = 0; i < base->sources->len; i++) {
+		const struct staticbase_source *source = &g_array_index(
+			base->sources, struct staticbase_source, i);
+
+		promise(staticbase_find(base, source->object) == source);
+		promise(source->size_bytes <= STATICBASE_CONTENT_MAX);
+	}
+}
+
 static void (*const KINDS[])(const struct bspatch_bytes *bytes) = { signed_try, superblock_try,
-								    part_try, patch_try };
+								    part_try, patch_try, base_try };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 {
@@ -271,6 +297,22 @@ static GBytes *patch_seed(unsigned number)
 	return g_bytes_new_static(PATCH, sizeof PATCH);
 }
 
+static GBytes *base_seed(unsigned number)
+{
+	const struct staticdelta_pair pair = pair_make();
+	g_autoptr(Staticbase) base = staticbase_new();
+
+	memcpy(base->commit, pair.from, sizeof base->commit);
+	for (unsigned i = 0; i < number * 3; i++) {
+		const struct staticbase_source source = { { (uint8_t)i }, i * 40960, i * 1000 };
+		const uint64_t stored = i * 99;
+
+		g_array_append_val(base->sources, source);
+		g_array_append_val(base->stored, stored);
+	}
+	return staticbase_encode(base);
+}
+
 /* They must be taken, or the target looks at nothing. */
 static void seed_check(unsigned kind, GBytes *seed)
 {
@@ -279,19 +321,23 @@ static void seed_check(unsigned kind, GBytes *seed)
 	const uint8_t *data = g_bytes_get_data(seed, &size_bytes);
 	g_autoptr(Staticdelta) delta = NULL;
 	g_autoptr(Staticpart) part = NULL;
+	g_autoptr(Staticbase) base = NULL;
 	struct bspatch_bytes bytes = { data + 1, size_bytes - 1 };
 
 	if (kind == 1)
 		delta = staticdelta_decode(seed, &pair, NULL);
 	if (kind == 2)
 		part = staticpart_open(&bytes, (const uint8_t *)"\1\1\1", data[0], NULL);
-	promise(kind == 1 ? delta != NULL : kind != 2 || part != NULL);
+	if (kind == 4)
+		base = staticbase_decode(seed, pair.from, NULL);
+	promise((delta != NULL) == (kind == 1) && (part != NULL) == (kind == 2) &&
+		(base != NULL) == (kind == 4));
 }
 
 size_t fuzz_seed(unsigned number, uint8_t *ret_bytes, size_t room)
 {
 	static GBytes *(*const MAKERS[])(unsigned) = { signed_seed, superblock_seed, part_seed,
-						       patch_seed };
+						       patch_seed, base_seed };
 	const unsigned kind = number / 2;
 	g_autoptr(GBytes) seed = NULL;
 

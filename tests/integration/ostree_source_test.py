@@ -82,15 +82,17 @@ class World:
                 out.write(base64.b64encode(public) + b"\n")
         return self.at(name)
 
-    def release(self, version, key=None, **changes):
+    def release(self, version, key=None, deltas=(), **changes):
         self.files |= changes
         entries = [ostreerig.folder("./"), ostreerig.folder("./usr")]
         entries += [ostreerig.file(f"./{name}", content) for name, content in self.files.items()]
         self.system = self.commit.make(entries, "os/1", f"--add-metadata-string=version={version}")
         bundle = self.build.bundle(f"{self.commit.repo}:os/1", self.commit.image(AZBUNDLE), version)
         key = self.signer if key is None else key
-        done = run(AZBUNDLE, "ostree", "--repo", self.commit.repo, *(["--sign-key", key] if key else []), bundle)
-        self.published, ref = re.fullmatch(r"commit (\w{64})\nref (.*)\n", done.stdout).groups()
+        done = run(AZBUNDLE, "ostree", "--repo", self.commit.repo, *(["--sign-key", key] if key else []),
+                   *(f"--delta-from={each}" for each in deltas), bundle)
+        self.deltas, self.published, ref = re.fullmatch(r"((?:delta .*\n)*)commit (\w{64})\nref (.*)\n",
+                                                        done.stdout).groups()
         assert ref == "azupdate/os/1"
         return bundle
 
@@ -253,4 +255,54 @@ def test_publish(place):
     ostreerig.refused("OSTREE_OBJECT", *words(bundle))
 
 
-sys.exit(ostreerig.main([test_whole, test_parts, test_hostile, test_network, test_publish]))
+def edited(content, step=700):
+    content = bytearray(content)
+    for i in range(0, len(content), step):
+        content[i] ^= 1
+    return bytes(content)
+
+
+def static_delta(repo, *words):
+    return run("ostree", f"--repo={repo}", "static-delta", *words).stdout
+
+
+def test_deltas(place):
+    """Static deltas are published where they cost less: signed as libostree has it, and libostree applies them."""
+    world = World(place)
+    repo = world.commit.repo
+    world.release("1", deltas=["auto"])         # from nothing
+    assert world.deltas == "" and not os.path.exists(f"{repo}/deltas")
+    first, changes = world.system, {name: edited(world.files[name]) for name in list(world.files)[:20]}
+    world.release("2", deltas=["auto"], **changes)
+    found = re.fullmatch(rf"delta from {first}: (\d+) bytes for (\d+) of objects\n", world.deltas)
+    assert found and int(found[1]) * 10 < int(found[2]), world.deltas
+    name = f"{first}-{world.system}"
+    assert static_delta(repo, "list").split() == [name]
+    shown = static_delta(repo, "show", name)
+    assert "Signed: yes" in shown and "bspatch=20" in shown, shown
+    listed = run("ostree", f"--repo={repo}", "ls", "azupdate/os/1").stdout
+    assert f"/base-{first}" in listed and not [each for each in os.listdir(f"{repo}/tmp") if "azupdate" in each]
+    superblock, = [os.path.join(where, "superblock") for where, _, names in os.walk(f"{repo}/deltas")
+                   if "superblock" in names]
+    with open(superblock, "rb") as file:
+        content = file.read()
+    assert content[:8] == b"OSTSGNDT"
+    bare = world.at("bare")
+    run("ostree", f"--repo={bare}", "init", "--mode=bare-user")
+    run("ostree", f"--repo={bare}", "pull-local", repo, first)
+    run("ostree", f"--repo={bare}", "static-delta", "apply-offline", os.path.dirname(superblock))
+    run("ostree", f"--repo={bare}", "fsck")
+    content = subprocess.check_output(["ostree", f"--repo={bare}", "cat", world.system, "/usr/f0"])
+    assert content == changes["usr/f0"]
+    # From one of its own releases by name; one from the same system is none, and what saves nothing stays away.
+    second, release = world.system, world.published
+    world.release("3", deltas=[release, world.system, "os/1"], **{"usr/new": random.Random(9).randbytes(9000)})
+    assert world.deltas.count(f"delta from {second}: ") == 2 and world.deltas.count("; not published") == 2
+    assert static_delta(repo, "list").split() == [name]
+    bundle = world.at("bundle-3")
+    ostreerig.refused("ARGUMENT", AZBUNDLE, "ostree", "--repo", repo, "--delta-from=auto", bundle)
+    ostreerig.refused("OSTREE_REF", AZBUNDLE, "ostree", "--repo", repo, "--sign-key", world.signer,
+                      "--delta-from=none", bundle)
+
+
+sys.exit(ostreerig.main([test_whole, test_parts, test_hostile, test_network, test_publish, test_deltas]))

@@ -12,11 +12,13 @@
 #include "crypto.h"
 #include "failure.h"
 #include "image.h"
+#include "ostreedelta.h"
 #include "ostreewrite.h"
 #include "payload.h"
 #include "recipemake.h"
 
 static char *repo, *ref, *key;
+static char **bases;
 
 static const GOptionEntry ENTRIES[] = {
 	{ "repo", 0, 0, G_OPTION_ARG_FILENAME, &repo, "ostree repository with its commit",
@@ -25,6 +27,9 @@ static const GOptionEntry ENTRIES[] = {
 	  "ref to publish under (azupdate/ and the ref that the release was made of)", "REF" },
 	{ "sign-key", 0, 0, G_OPTION_ARG_STRING, &key, "ed25519 key to sign the commit with",
 	  "KEY" },
+	{ "delta-from", 0, 0, G_OPTION_ARG_STRING_ARRAY, &bases,
+	  "publish a static delta from that commit, too; auto: from what the ref names now",
+	  "REV" },
 	G_OPTION_ENTRY_NULL
 };
 
@@ -139,6 +144,21 @@ static GBytes *recipe_make(struct publish *publish, const char *path, GError **e
 	return recipe_encode(recipe);
 }
 
+static gboolean deltas_make(struct publish *publish, GError **error)
+{
+	const struct ostreedelta delta = { .repo = repo,
+					   .ref = ref,
+					   .to = publish->tree->commit,
+					   .key = key,
+					   .write = publish->write,
+					   .place = publish->place };
+
+	for (char **base = bases; base != NULL && *base != NULL; base++)
+		if (!ostreedelta_publish(&delta, *base, error))
+			return FALSE;
+	return TRUE;
+}
+
 static gboolean commit_make(struct publish *publish, char **ret_commit, GError **error)
 {
 	const struct manifest *manifest = publish->bundle->manifest;
@@ -159,6 +179,7 @@ static gboolean commit_make(struct publish *publish, char **ret_commit, GError *
 				   "the recipe would have %" G_GSIZE_FORMAT " bytes",
 				   g_bytes_get_size(recipe));
 	return ostreewrite_file(publish->write, NULL, "recipe", recipe, object, error) &&
+	       deltas_make(publish, error) &&
 	       ostreewrite_commit(publish->write, &commit, ret_commit, error);
 }
 
@@ -197,6 +218,10 @@ gboolean command_ostree(int argc, char **argv, GError **error)
 			   ENTRIES, 1, error) ||
 	    !command_need("repo", repo, error))
 		return FALSE;
+	if (bases != NULL && key == NULL)
+		return failure_set(error, FAULT_ARGUMENT,
+				   "--delta-from needs --sign-key: machines use no static delta "
+				   "that is not signed");
 	source = payload_source(argv[1], error);
 	bundle = source != NULL ? bundle_open(source, NULL, error) : NULL;
 	if (bundle == NULL)
