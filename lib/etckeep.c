@@ -128,6 +128,32 @@ gboolean etckeep_restore(const struct config *config, const char *root_hash, uns
 	return etcboot_request_save(config->state_dir, &request, error);
 }
 
+/* Its number is given to the next state: that one was not meant. */
+static gboolean request_follow(const struct config *config, const GPtrArray *dropped,
+			       GError **error)
+{
+	static const struct etcboot_request NOTHING = { .root_hash = NULL };
+	g_auto(EtcbootRequest) request = etcboot_request_load(config->state_dir);
+	g_autofree char *name = g_strdup_printf("etc/%u", request.number);
+
+	if (request.root_hash == NULL || request.number == 0 ||
+	    !g_ptr_array_find_with_equal_func((GPtrArray *)dropped, name, g_str_equal, NULL))
+		return TRUE;
+	g_message("state %u of /etc is not put back: it is damaged", request.number);
+	return etcboot_request_save(config->state_dir, &NOTHING, error);
+}
+
+gboolean etckeep_check(const struct config *config, struct storerepo *repo, GPtrArray *dropped,
+		       GError **error)
+{
+	gboolean done;
+
+	storerepo_set_kind(repo, STOREREPO_ETC);
+	done = etcstore_check(repo, dropped, error);
+	storerepo_set_kind(repo, STOREREPO_RELEASES);
+	return done && request_follow(config, dropped, error);
+}
+
 /* JSON. */
 
 static json_t *state_encode(const struct etcstore_state *state)

@@ -6,6 +6,7 @@
 #include <glib.h>
 
 #include "config.h"
+#include "storerepo.h"
 
 /* The running release. */
 struct etckeep {
@@ -27,6 +28,10 @@ unsigned etckeep_find(const struct config *config, const char *root_hash);
 /* The next boot of that release puts a state back, if it is there. FAULT_ETC_OFF, _NONE. */
 gboolean etckeep_restore(const struct config *config, const char *root_hash, unsigned number,
 			 GError **error);
+/* Reads all states of a store that is open for releases, and drops the damaged ones, as
+ * etcstore_check(). If a boot was to put one of those back, it does not. */
+gboolean etckeep_check(const struct config *config, struct storerepo *repo, GPtrArray *dropped,
+		       GError **error);
 
 /* One line of JSON, as etc.schema.json and etcdiff.schema.json have it. The state's changes, or
  * with 0 those of now, are held against what the running release brings. */

@@ -171,11 +171,12 @@ gboolean machine_is_so(struct machine *machine, enum machine_step step, unsigned
 gboolean machine_rollback_find(struct machine *machine, const char *version, unsigned *ret_slot,
 			       GError **error);
 
-/* The store of past releases, see store.h. All fail with FAULT_STORE_OFF where none are kept. */
+/* The store of past releases, see store.h. All fail with FAULT_STORE_OFF where none are kept, but
+ * for what says otherwise. */
 struct machine_stored {      /* what was done to it; free with _clear */
 	char *version;       /* the running release; NULL where no release was to be stored */
 	guint64 new_bytes;   /* of its images, which no stored release had */
-	GPtrArray *dropped;  /* versions that went, of char * */
+	GPtrArray *dropped;  /* of char *: versions that went, and "etc/N" of states of /etc */
 	guint64 store_bytes; /* what it takes now */
 };
 void machine_stored_clear(struct machine_stored *stored);
@@ -187,6 +188,8 @@ gboolean machine_store_add(struct machine *machine, const struct machine_install
 /* Also where none are to be kept: then all of them go. */
 gboolean machine_store_prune(struct machine *machine, const struct machine_install *options,
 			     struct machine_stored *ret_stored, GError **error);
+/* Reads everything, states of /etc too, and drops what is damaged. Where no releases are kept, but
+ * states of /etc were stored, those are checked. */
 gboolean machine_store_check(struct machine *machine, const struct machine_install *options,
 			     struct machine_stored *ret_stored, GError **error);
 /* Makes a stored release stand in the slot that does not run, as machine_install() would out of its

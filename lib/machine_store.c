@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "crypto.h"
+#include "etckeep.h"
 #include "failure.h"
 #include "machine_private.h"
 #include "store.h"
@@ -268,6 +269,21 @@ gboolean machine_store_prune(struct machine *machine, const struct machine_insta
 	return done;
 }
 
+/* States of /etc are there also where no past releases are kept. */
+static gboolean shelf_find(struct shelf *shelf, GError **error)
+{
+	GError *why = NULL;
+
+	if (shelf_open(shelf, FALSE, &why))
+		return TRUE;
+	if (failure_code(why) == FAULT_STORE_EMPTY && !is_on(shelf->machine, error))
+		g_error_free(why);
+	else
+		g_propagate_error(error, why);
+	return FALSE;
+}
+
+/* The releases last: what only a dropped state had goes with their sweep. */
 gboolean machine_store_check(struct machine *machine, const struct machine_install *options,
 			     struct machine_stored *ret_stored, GError **error)
 {
@@ -275,7 +291,8 @@ gboolean machine_store_check(struct machine *machine, const struct machine_insta
 	gboolean done;
 
 	memset(ret_stored, 0, sizeof *ret_stored);
-	done = is_on(machine, error) && shelf_open(&shelf, FALSE, error) &&
+	done = shelf_find(&shelf, error) &&
+	       etckeep_check(machine->config, shelf.repo, ret_stored->dropped, error) &&
 	       store_check(shelf.repo, ret_stored->dropped, error);
 	shelf_done(&shelf, done);
 	return done;

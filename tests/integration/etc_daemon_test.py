@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import stat
+import zlib
 
 import rig
 from machine_test import CONFIG, MAKER, Machine
@@ -35,6 +36,19 @@ class EtcMachine(Machine):
 
     def request(self):
         return self.json("etc")["request"]
+
+    def objects(self):
+        return (self.folder / "state" / "store" / "objects").glob("*/*.filez")
+
+    def rot(self, content):
+        """Damages the store's object that has it."""
+        for path in self.objects():
+            stored = path.read_bytes()
+            header = 8 + int.from_bytes(stored[:4], "big")      # what ostree writes before the contents
+            if zlib.decompress(stored[header:], -15) == content:
+                path.write_bytes(stored[:-8] + bytes(8))
+                return
+        raise AssertionError("no object has it")
 
     def root(self, slot):
         return self.slot(slot)["root_hash"]
@@ -161,6 +175,50 @@ def test_what_cannot_be_stored():
         expect_equal(machine.status()["next"], "b")
         machine.cli("rollback")
         expect_equal(machine.status()["next"], "a")
+
+
+def test_check():
+    """azupdate store check: a damaged state goes, and the wish to have it back; all else stays"""
+    with EtcMachine() as machine:
+        expect_equal(machine.json("store", "check", status=1)["name"], "STORE_OFF")
+        machine.overlay()
+        for number in (1, 2, 3):
+            (machine.upper / "added").write_text(f"{number} " * 1000)
+            expect_equal(machine.json("etc", "save")["state"], number)
+        machine.cli("etc", "restore", "1")
+        expect_equal(machine.json("store", "check")["result"]["dropped"], [])
+        expect_equal(machine.request()["number"], 1)
+        machine.cli("etc", "restore", "2")
+        machine.rot(b"2 " * 1000)
+        expect("State 2 of /etc was dropped." in machine.cli("store", "check").stdout, "text")
+        expect_equal(([state["number"] for state in machine.states()], machine.request()), ([1, 3], None))
+        expect("state 2 of /etc is dropped from the store" in (machine.folder / "log").read_text(), "log")
+        expect_equal(machine.json("store", "check")["result"]["dropped"], [])
+        (machine.upper / "added").write_text("2 " * 1000)
+        expect_equal(machine.json("etc", "save")["state"], 4)
+        expect_equal(machine.json("store", "check")["result"]["dropped"], [])
+
+
+def test_check_beside_releases():
+    with EtcMachine() as machine:
+        with open(machine.folder / "azupdate.conf", "a") as conf:
+            conf.write("[store]\nhistory=2\n")
+        expect_equal(machine.json("store", "check", status=1)["name"], "STORE_EMPTY")
+        machine.cli("store", "add")
+        release = set(machine.objects())
+        machine.overlay()
+        for number in (1, 2):
+            (machine.upper / "added").write_text(f"{number} " * 1000)
+            machine.cli("etc", "save")
+        machine.rot(b"2 " * 1000)
+        expect_equal(machine.json("store", "check")["result"]["dropped"], ["etc/2"])
+        expect_equal([entry["complete"] for entry in machine.json("history")["store"]], [True])
+        largest = max(release, key=lambda path: path.stat().st_size)
+        largest.write_bytes(bytes(largest.stat().st_size))
+        expect_equal(machine.json("store", "check")["result"]["dropped"], ["1.0"])
+        expect_equal((machine.json("history")["store"], [state["number"] for state in machine.states()]), ([], [1]))
+        expect(not release & set(machine.objects()) - {largest}, "what only the release had is still there")
+        expect_equal(machine.json("store", "check")["result"]["dropped"], [])
 
 
 def test_odd_names():

@@ -12,6 +12,8 @@
 typedef gboolean (*start_func)(BusManager *manager, char **ret_path, GCancellable *cancellable,
 			       GError **error);
 
+static const char ETC_PREFIX[] = "etc/"; /* no version has a slash */
+
 struct work {
 	const char *name;
 	start_func start;
@@ -23,17 +25,24 @@ static const struct work WORKS[] = {
 	{ "check", bus_manager_call_store_check_sync },
 };
 
+static void drop_print(const char *name)
+{
+	g_autofree char *clean = terminal_clean(name);
+
+	if (g_str_has_prefix(clean, ETC_PREFIX))
+		printf("State %s of /etc was dropped.\n", clean + strlen(ETC_PREFIX));
+	else
+		printf("Version %s was dropped.\n", clean);
+}
+
 static void dropped_print(GVariant *result)
 {
 	g_autofree const char **dropped = NULL;
 
 	if (!g_variant_lookup(result, "dropped", "^a&s", &dropped))
 		return;
-	for (const char **version = dropped; *version != NULL; version++) {
-		g_autofree char *clean = terminal_clean(*version);
-
-		printf("Version %s was dropped.\n", clean);
-	}
+	for (const char **name = dropped; *name != NULL; name++)
+		drop_print(*name);
 }
 
 static void result_print(GVariant *result)
@@ -132,8 +141,10 @@ const struct command COMMAND_STORE = {
 	.description =
 		"list: what is stored. add: store the running release. prune: drop what is too "
 		"much.\n"
-		"check: read all that is stored, and drop what is damaged. restore VERSION: put a\n"
-		"stored release into the other slot, without a network, and make it the next boot.",
+		"check: read all that is stored, states of /etc too, and drop what is damaged.\n"
+		"restore VERSION: put a stored release into the other slot, without a network, "
+		"and\n"
+		"make it the next boot.",
 	.waits = TRUE,
 	.run = store_run,
 };
