@@ -233,6 +233,17 @@ static gboolean folders_make(const struct etcboot *boot, const char *folder, GEr
 	       failure_set(error, FAULT_ETC_WRITE, "cannot make %s: %s", work, g_strerror(errno));
 }
 
+gboolean etcboot_trim(const char *state_dir, const char *root_hash, unsigned history,
+		      GError **error)
+{
+	const char *const roots[] = { root_hash, NULL };
+	g_autofree char *store = g_build_filename(state_dir, "store", NULL);
+	g_auto(EtcbootRequest) request = etcboot_request_load(state_dir);
+	g_autoptr(Storerepo) repo = etcstore_open(store, FALSE, error);
+
+	return repo != NULL && etcstore_trim(repo, history, roots, request.number, error);
+}
+
 static void why_note(struct etcboot_done *done, const GError *why)
 {
 	if (done->why != FAULT_OK)

@@ -58,5 +58,10 @@ void etcboot_done_clear(struct etcboot_done *done);
  * or a power cut, `upper` is what it was or what was to be put back, and the next call goes on. */
 gboolean etcboot_run(const struct etcboot *boot, struct etcboot_done *ret_done, GError **error);
 
+/* Drops states that are too many, for the boot of that release: not the last one of it, nor that of
+ * the release that ran before, which is the last one of all if this boot has stored it. */
+gboolean etcboot_trim(const char *state_dir, const char *root_hash, unsigned history,
+		      GError **error);
+
 /* What the release brought that ran last; NULL where that is not known. */
 struct etctree *etcboot_last(const char *state_dir);

@@ -86,6 +86,7 @@ gboolean etckeep_save(const struct etckeep *keep, const char *reason, const char
 		.root_hash = keep->root_hash,
 		.reason = reason,
 	};
+	g_auto(EtcbootRequest) request = etcboot_request_load(keep->config->state_dir);
 	gboolean is_new;
 
 	if (!is_on(keep->config, error))
@@ -94,7 +95,7 @@ gboolean etckeep_save(const struct etckeep *keep, const char *reason, const char
 	repo = defaults != NULL ? etcstore_open(store, TRUE, error) : NULL;
 	add.defaults = defaults;
 	return repo != NULL && etcstore_add(repo, &add, ret_number, &is_new, error) &&
-	       etcstore_trim(repo, keep->config->etc_history, roots, error);
+	       etcstore_trim(repo, keep->config->etc_history, roots, request.number, error);
 }
 
 unsigned etckeep_find(const struct config *config, const char *root_hash)

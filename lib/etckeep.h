@@ -19,7 +19,7 @@ struct etckeep {
 gboolean etckeep_is_on(const struct config *config);
 
 /* Stores the changes as they are, and drops states that are too many, but none that is the last one
- * of a release of `roots` (NULL-terminated). *ret_number: the state's, also if it was stored
+ * of a release of `roots` (NULL-terminated), or that a boot is to put back. *ret_number: the state's, also if it was stored
  * before. FAULT_ETC_OFF, those of etcstore_add(). One at a time. */
 gboolean etckeep_save(const struct etckeep *keep, const char *reason, const char *const *roots,
 		      unsigned *ret_number, GError **error);

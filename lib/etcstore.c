@@ -262,7 +262,7 @@ static gboolean is_kept(const GPtrArray *states, unsigned number, const char *co
 }
 
 gboolean etcstore_trim(struct storerepo *repo, unsigned history, const char *const *roots,
-		       GError **error)
+		       unsigned wanted, GError **error)
 {
 	g_autoptr(GPtrArray) states = etcstore_list(repo, error);
 	guint left;
@@ -274,7 +274,7 @@ gboolean etcstore_trim(struct storerepo *repo, unsigned history, const char *con
 		const struct etcstore_state *state = states->pdata[i];
 		char name[NAME_SIZE];
 
-		if (is_kept(states, state->number, roots))
+		if (state->number == wanted || is_kept(states, state->number, roots))
 			continue;
 		name_make(state->number, name);
 		if (!storerepo_remove(repo, name, error))

@@ -53,8 +53,9 @@ gboolean etcstore_write(struct storerepo *repo, const struct etctree *tree, cons
 			GError **error);
 
 /* Drops the oldest states until there are `history`; but not the last one, nor the last one of each
- * release of `roots` (NULL-terminated). What only they had goes too. */
+ * release of `roots` (NULL-terminated), nor that number (0: none), which is to be put back. What
+ * only they had goes too. */
 gboolean etcstore_trim(struct storerepo *repo, unsigned history, const char *const *roots,
-		       GError **error);
+		       unsigned wanted, GError **error);
 /* Reads everything, and drops what is damaged; adds "etc/N" of those to `dropped`. */
 gboolean etcstore_check(struct storerepo *repo, GPtrArray *dropped, GError **error);

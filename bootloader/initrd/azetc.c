@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "config.h"
 #include "etcboot.h"
 #include "failed.h"
 #include "failure.h"
@@ -18,6 +19,9 @@
 #include "kernelarg.h"
 #include "osrel.h"
 
+enum { HISTORY = 20 }; /* where the configuration cannot be read */
+
+static const char CONFIG[] = "/etc/azupdate/azupdate.conf";
 static const char STATE[] = "/var/lib/azupdate";
 static const char RUN[] = "/run/azupdate";
 static const char DEFAULTS[] = "/run/azupdate/etc-defaults";
@@ -82,6 +86,17 @@ static void done_tell(const struct etcboot_done *done)
 	free(text); /* jansson's */
 }
 
+/* Else a machine that goes to and fro between two releases, and activates none, had more and more
+ * of them. The configuration is the one that the system will see. */
+static void states_trim(const char *root_hash)
+{
+	g_autoptr(Config) config = config_load(CONFIG, NULL);
+	g_autoptr(GError) error = NULL;
+
+	if (!etcboot_trim(STATE, root_hash, config != NULL ? config->etc_history : HISTORY, &error))
+		fprintf(stderr, "azetc: old states of /etc stay: %s\n", error->message);
+}
+
 static gboolean etc_mount(GError **error)
 {
 	g_autofree char *root_hash = root_hash_read(error);
@@ -93,9 +108,12 @@ static gboolean etc_mount(GError **error)
 		return FALSE;
 	done_tell(&done);
 	etcboot_done_clear(&done);
-	return mount("overlay", "/etc", "overlay", MS_NOSUID | MS_NODEV, OPTIONS) == 0 ||
-	       failure_set(error, FAULT_ETC_MOUNT, "cannot mount an overlay on /etc: %s",
-			   g_strerror(errno));
+	if (mount("overlay", "/etc", "overlay", MS_NOSUID | MS_NODEV, OPTIONS) != 0)
+		return failure_set(error, FAULT_ETC_MOUNT, "cannot mount an overlay on /etc: %s",
+				   g_strerror(errno));
+	if (done.stored != 0)
+		states_trim(root_hash);
+	return TRUE;
 }
 
 int main(void)

@@ -476,7 +476,7 @@ static void test_limits(void)
 static void test_history(void)
 {
 	static const char *const ROOTS[] = { "r1", "r5", NULL };
-	static const unsigned LEFT[] = { 1, 5, 6 };
+	static const unsigned LEFT[] = { 1, 2, 5, 6 }; /* 2: it is wanted */
 	g_autoptr(Storerepo) repo = NULL, releases = NULL;
 	g_autofree char *store = NULL, *upper = NULL;
 	g_autoptr(GPtrArray) states = NULL;
@@ -496,7 +496,7 @@ static void test_history(void)
 		expect(etcstore_add(repo, &add, &number, &is_new, NULL) && number == i && is_new);
 		expect(etcstore_add(repo, &add, &number, &is_new, NULL) && number == i && !is_new);
 	}
-	expect(etcstore_trim(repo, 2, ROOTS, NULL));
+	expect(etcstore_trim(repo, 2, ROOTS, 2, NULL));
 	releases = storerepo_open(store, FALSE, NULL, NULL);
 	expect(storerepo_sweep(releases, NULL));
 	states = etcstore_list(repo, NULL);
@@ -514,7 +514,8 @@ static void test_history(void)
 }
 
 /* The program itself, in a root as azverity would leave it. */
-static void test_program(void)
+
+static void root_begin(void)
 {
 	folders_begin();
 	etcrig_shell(
@@ -525,7 +526,22 @@ static void test_program(void)
 		"mount --rbind /usr root/usr; mount -t proc proc root/proc; "
 		"echo quiet roothash=r1 >cmdline; mount --bind cmdline root/proc/cmdline; "
 		"mount --bind root/etc root/run/azupdate/etc-defaults; mkdir root/opt; cp %s "
-		"root/opt; "
+		"root/opt",
+		getenv("AZETC"));
+}
+
+static void root_end(void)
+{
+	etcrig_shell("umount -q root/etc || true; umount -q root/var || true; umount "
+		     "root/run/azupdate/etc-defaults "
+		     "root/proc/cmdline root/proc; umount -R root/usr");
+	folders_end();
+}
+
+static void test_program(void)
+{
+	root_begin();
+	etcrig_shell(
 		"chroot root /opt/azetc; echo mine >root/etc/passwd; umount root/etc; "
 		"echo quiet roothash=r2 >cmdline; chroot root /opt/azetc; "
 		"test \"$(cat root/etc/passwd)\" = mine; test \"$(cat defaults/passwd)\" = passwd; "
@@ -534,11 +550,36 @@ static void test_program(void)
 		/* no command line that names a root: told, and nothing is mounted */
 		"echo quiet >cmdline; if chroot root /opt/azetc 2>said; then exit 1; fi; "
 		"grep -q roothash= said; test -s root/run/azupdate/etc-fault; "
-		"test \"$(cat root/etc/passwd)\" = passwd; umount root/run/azupdate/etc-defaults "
-		"root/proc/cmdline root/proc; umount -R root/usr",
-		getenv("AZETC"));
+		"test \"$(cat root/etc/passwd)\" = passwd");
 	expect(true);
-	folders_end();
+	root_end();
+}
+
+/* Two releases by turns, and nobody activates: states do not get more and more. */
+static void test_to_and_fro(void)
+{
+	root_begin();
+	etcrig_shell(
+		"mkdir root/etc/azupdate; printf '[product]\\nname=test\\n[etc]\\nhistory=2\\n' "
+		">root/etc/azupdate/azupdate.conf; "
+		"for i in 1 2 3 4 5 6 7; do echo quiet roothash=r$((i %% 2)) >cmdline; "
+		"chroot root /opt/azetc; echo $i >root/etc/number; umount root/etc; done; "
+		"cd root/var/lib/azupdate/store/refs/heads/etc; test \"$(ls | xargs)\" = "
+		"'00000005 00000006'");
+	/* The local configuration says more, and holds; a broken one is as none. */
+	etcrig_shell("mkdir root/var/lib/azupdate/etc/upper/azupdate; sed s/=2/=4/ "
+		     "root/etc/azupdate/azupdate.conf "
+		     ">root/var/lib/azupdate/etc/upper/azupdate/azupdate.conf; "
+		     "for i in 8 9 10 11; do echo quiet roothash=r$((i %% 2)) >cmdline; "
+		     "chroot root /opt/azetc; echo $i >root/etc/number; umount root/etc; done; "
+		     "cd root/var/lib/azupdate/store/refs/heads/etc; test \"$(ls | xargs)\" = "
+		     "'00000007 00000008 00000009 00000010'");
+	etcrig_shell("echo broken >root/var/lib/azupdate/etc/upper/azupdate/azupdate.conf; "
+		     "for i in $(seq 12 32); do echo quiet roothash=r$((i %% 2)) >cmdline; "
+		     "chroot root /opt/azetc; echo $i >root/etc/number; umount root/etc; done; "
+		     "test $(ls root/var/lib/azupdate/store/refs/heads/etc | wc -l) = 20");
+	expect(true);
+	root_end();
 }
 
 static const struct tap_case CASES[] = {
@@ -551,6 +592,7 @@ static const struct tap_case CASES[] = {
 	{ "limits", test_limits },
 	{ "history", test_history },
 	{ "azetc", test_program },
+	{ "azetc, to and fro", test_to_and_fro },
 };
 
 static gboolean may_mount(void)
