@@ -165,20 +165,26 @@ static gboolean state_restore(const char *folder, struct storerepo *repo, unsign
 			      GError **error)
 {
 	g_autofree char *next = g_build_filename(folder, NEXT, NULL);
+	g_autofree char *upper = g_build_filename(folder, UPPER, NULL);
 	g_autoptr(EtcstoreState) state = etcstore_read(repo, number, error);
 
-	return state != NULL && etcwrite_remove(next, error) &&
-	       etcstore_write(repo, state->tree, next, error) &&
-	       etcwrite_exchange(folder, UPPER, NEXT, error);
+	if (state == NULL || !etcwrite_remove(next, error) ||
+	    !etcstore_write(repo, state->tree, next, error))
+		return FALSE;
+	if (g_file_test(upper, G_FILE_TEST_IS_DIR))
+		return etcwrite_exchange(folder, UPPER, NEXT, error);
+	return rename(next, upper) == 0 ||
+	       failure_set(error, FAULT_ETC_WRITE, "cannot make %s: %s", upper, g_strerror(errno));
 }
 
+/* Of changes that are lost nothing is left to be kept. */
 static struct storerepo *left_keep(const struct etcboot *boot, const struct etctree *last,
-				   struct etcboot_done *done, GError **error)
+				   gboolean is_lost, struct etcboot_done *done, GError **error)
 {
 	g_autofree char *store = g_build_filename(boot->state_dir, "store", NULL);
 	g_autoptr(Storerepo) repo = etcstore_open(store, TRUE, error);
 
-	if (repo == NULL || !left_store(boot, last, repo, &done->stored, error))
+	if (repo == NULL || (!is_lost && !left_store(boot, last, repo, &done->stored, error)))
 		return NULL;
 	return g_steal_pointer(&repo);
 }
@@ -218,7 +224,8 @@ static gboolean upper_make(const struct etcboot *boot, const char *folder, GErro
 	       failure_set(error, FAULT_ETC_WRITE, "cannot make %s: %s", upper, g_strerror(errno));
 }
 
-static gboolean folders_make(const struct etcboot *boot, const char *folder, GError **error)
+static gboolean folders_make(const struct etcboot *boot, const char *folder, gboolean is_lost,
+			     GError **error)
 {
 	g_autofree char *work = g_build_filename(folder, "work", NULL);
 
@@ -227,7 +234,7 @@ static gboolean folders_make(const struct etcboot *boot, const char *folder, GEr
 		return failure_set(error, FAULT_ETC_WRITE, "cannot make %s: %s", folder,
 				   g_strerror(errno));
 	/* What is left in it is of an upper folder that may be another one by now. */
-	if (!etcwrite_remove(work, error) || !upper_make(boot, folder, error))
+	if (!etcwrite_remove(work, error) || (!is_lost && !upper_make(boot, folder, error)))
 		return FALSE;
 	return mkdir(work, PRIVATE_MODE) == 0 ||
 	       failure_set(error, FAULT_ETC_WRITE, "cannot make %s: %s", work, g_strerror(errno));
@@ -242,6 +249,22 @@ gboolean etcboot_trim(const char *state_dir, const char *root_hash, unsigned his
 	g_autoptr(Storerepo) repo = etcstore_open(store, FALSE, error);
 
 	return repo != NULL && etcstore_trim(repo, history, roots, request.number, error);
+}
+
+/* A machine on which a release has run has had its folder of changes, if only an empty one. */
+static gboolean upper_is_lost(const char *folder)
+{
+	g_autofree char *upper = g_build_filename(folder, UPPER, NULL);
+	g_autofree char *last = g_build_filename(folder, LAST, NULL);
+
+	return g_file_test(last, G_FILE_TEST_EXISTS) && !g_file_test(upper, G_FILE_TEST_IS_DIR);
+}
+
+static gboolean lost_fail(const char *folder, const GError *why, GError **error)
+{
+	return failure_set(error, FAULT_ETC_LOST, "%s/%s is gone%s%s", folder, UPPER,
+			   why != NULL ? ", and no state was put back: " : "",
+			   why != NULL ? why->message : "");
 }
 
 static void why_note(struct etcboot_done *done, const GError *why)
@@ -261,17 +284,20 @@ gboolean etcboot_run(const struct etcboot *boot, struct etcboot_done *ret_done, 
 	const struct etcboot_plan plan = etcboot_plan(last != NULL ? last->root_hash : NULL,
 						      boot->root_hash, &request);
 	static const struct etcboot_request NOTHING = { .root_hash = NULL };
+	const gboolean is_lost = upper_is_lost(folder);
 	g_autoptr(Storerepo) repo = NULL;
 	g_autoptr(GError) why = NULL;
 	g_autoptr(GError) forgotten = NULL;
 
 	memset(ret_done, 0, sizeof *ret_done);
-	if (!folders_make(boot, folder, error))
+	if (!folders_make(boot, folder, is_lost, error))
 		return FALSE;
 	if (plan.store)
-		repo = left_keep(boot, last, ret_done, &why);
+		repo = left_keep(boot, last, is_lost, ret_done, &why);
 	if (why == NULL && plan.restore)
 		(void)state_return(boot, repo, request.number, ret_done, &why); /* `why` tells */
+	if (is_lost && ret_done->restored == 0)
+		return lost_fail(folder, why, error);
 	if (why != NULL)
 		why_note(ret_done, why);
 	if (plan.forget && !etcboot_request_save(boot->state_dir, &NOTHING, &forgotten))

@@ -54,8 +54,10 @@ struct etcboot_done {
 void etcboot_done_clear(struct etcboot_done *done);
 
 /* Leaves `upper` and an empty `work` for the overlay. Fails only if that cannot be had
- * (FAULT_ETC_WRITE); all else is told in *ret_done, and the changes stay as they are. After a kill
- * or a power cut, `upper` is what it was or what was to be put back, and the next call goes on. */
+ * (FAULT_ETC_WRITE), or if there was an `upper` at an earlier boot, and there is none now
+ * (FAULT_ETC_LOST), unless a state was put back in its place; all else is told in *ret_done, and
+ * the changes stay as they are. After a kill or a power cut, `upper` is what it was or what was to
+ * be put back, and the next call goes on. */
 gboolean etcboot_run(const struct etcboot *boot, struct etcboot_done *ret_done, GError **error);
 
 /* Drops states that are too many, for the boot of that release: not the last one of it, nor that of

@@ -34,6 +34,24 @@ static fault cmdline_load(struct cmdline *ret_cmdline)
 	return cmdline_parse(text, ret_cmdline);
 }
 
+/* What is this machine's own. A release may have said that its defaults are better than no boot. */
+static fault local_mount(const struct root *root, const struct cmdline *cmdline)
+{
+	fault why = root_mount_var(root, cmdline, "/sysroot");
+	const bool is_lost = why == FAULT_VAR_MOUNT && cmdline->etc_or_defaults;
+
+	if (is_lost)
+		why = root_mount_no_var("/sysroot");
+	if (why != FAULT_OK || !cmdline->etc_overlay)
+		return why;
+	why = etcoverlay_mount("/sysroot", "/run", is_lost);
+	if (why == FAULT_OK || !cmdline->etc_or_defaults)
+		return why;
+	say(SAY_CRITICAL, "fault %u: local changes of /etc are not in force, the release's own is",
+	    (unsigned)why);
+	return FAULT_OK;
+}
+
 /* Comes back only on failure. */
 static fault system_start(const struct hint *hint)
 {
@@ -52,9 +70,7 @@ static fault system_start(const struct hint *hint)
 	else if (why == FAULT_OK && unlock_has_policies())
 		unlock_leave_phase("/sysroot");
 	if (why == FAULT_OK)
-		why = root_mount_var(&root, &cmdline, "/sysroot");
-	if (why == FAULT_OK && cmdline.etc_overlay)
-		why = etcoverlay_mount("/sysroot", "/run");
+		why = local_mount(&root, &cmdline);
 	if (why != FAULT_OK)
 		return why;
 	root_claim("/run");

@@ -39,6 +39,17 @@ static bool hash_decode(struct kernelarg value, uint8_t ret_hash[static VERITREE
 	return true;
 }
 
+static void etc_decode(const char *text, struct cmdline *cmdline)
+{
+	static const char SOFT[] = "overlay-or-defaults";
+	struct kernelarg value;
+	const unsigned count = value_find(text, "azupdate.etc", &value);
+
+	cmdline->etc_overlay = count > 0;
+	cmdline->etc_or_defaults = count == 1 && value.size_bytes == sizeof SOFT - 1 &&
+				   memcmp(value.start, SOFT, sizeof SOFT - 1) == 0;
+}
+
 static unsigned fec_decode(const char *text)
 {
 	struct kernelarg value;
@@ -75,7 +86,7 @@ fault cmdline_parse(const char *text, struct cmdline *ret_cmdline)
 	cmdline.fec_roots = fec_decode(text);
 	cmdline.watchdog_s = kernelarg_watchdog_s(text, strlen(text));
 	cmdline.var_encrypted = value_find(text, "azupdate.var", &value) > 0;
-	cmdline.etc_overlay = value_find(text, "azupdate.etc", &value) > 0;
+	etc_decode(text, &cmdline);
 	value_copy(text, "rootfstype", "erofs", cmdline.fstype, sizeof cmdline.fstype);
 	value_copy(text, "init", "/sbin/init", cmdline.init, sizeof cmdline.init);
 	*ret_cmdline = cmdline;

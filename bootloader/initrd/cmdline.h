@@ -12,6 +12,9 @@
  *                           means that, since one that is misspelt must not mean less
  *   azupdate.etc=overlay    changes of /etc are kept in var, and laid over the image's by azetc, a
  *                           program of the root image; any value means that, as above
+ *   azupdate.etc=overlay-or-defaults
+ *                           the same; but where that cannot be, or var cannot be mounted, the boot
+ *                           goes on without. Only if it is given once, and so
  *   rootfstype=TYPE         default erofs
  *   init=PATH               default /sbin/init */
 
@@ -30,6 +33,7 @@ struct cmdline {
 	unsigned watchdog_s; /* 0: none is touched */
 	bool var_encrypted;
 	bool etc_overlay;
+	bool etc_or_defaults; /* only with etc_overlay */
 	char fstype[CMDLINE_FSTYPE_SIZE];
 	char init[CMDLINE_INIT_SIZE];
 };

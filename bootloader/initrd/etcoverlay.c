@@ -13,7 +13,7 @@
 
 static const char PROGRAM[] = AZETC; /* where it is installed */
 
-fault etcoverlay_mount(const char *root, const char *run)
+fault etcoverlay_mount(const char *root, const char *run, bool is_lost)
 {
 	char from[PATH_MAX], to[PATH_MAX];
 
@@ -25,7 +25,7 @@ fault etcoverlay_mount(const char *root, const char *run)
 		say(SAY_ERROR, "%s cannot be bound to %s: %s", from, to, strerror(errno));
 		return FAULT_ETC_MOUNT;
 	}
-	return rootprogram_run(root, PROGRAM, NULL)
+	return rootprogram_run(root, PROGRAM, is_lost ? "--var-lost" : NULL)
 		       ? FAULT_OK
 		       : rootprogram_fault(run, "etc-fault", FAULT_ETC_MOUNT);
 }

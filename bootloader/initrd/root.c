@@ -184,6 +184,17 @@ fault root_mount_var(const struct root *root, const struct cmdline *cmdline, con
 	return FAULT_VAR_MOUNT;
 }
 
+fault root_mount_no_var(const char *target)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/var", target);
+	if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=25%") == 0)
+		return FAULT_OK;
+	say(SAY_ERROR, "an empty var cannot be mounted on %s: %s", path, strerror(errno));
+	return FAULT_VAR_MOUNT;
+}
+
 /* Its size; 0 if there is none that could be used. What it says, the kernel judges. */
 static size_t signature_read(const char *path, uint8_t *ret_bytes, size_t size_bytes)
 {

@@ -24,6 +24,10 @@ fault root_mount(const struct cmdline *cmdline, const struct hint *hint, const c
  * FAULT_VAR_MOUNT. */
 fault root_mount_var(const struct root *root, const struct cmdline *cmdline, const char *target);
 
+/* In its place, where it cannot be mounted: an empty one in memory, gone with this boot.
+ * FAULT_VAR_MOUNT. */
+fault root_mount_no_var(const char *target);
+
 /* Tells the running system what it runs from: boot.json in `folder`. FAULT_STATE_FILE. */
 fault root_report(const struct root *root, const struct cmdline *cmdline, const char *folder);
 

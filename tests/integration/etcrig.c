@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "etcrig.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "../unit/tempdir.h"
 
 /* What anybody sees of a folder, by a program that is not ours; times of folders count too. */
 static const char LOOK[] =
@@ -63,4 +68,52 @@ char *etcrig_look(const char *path)
 		exit(EXIT_FAILURE);
 	}
 	return text;
+}
+
+void etcrig_release(unsigned version)
+{
+	etcrig_shell(
+		"rm -rf defaults; mkdir defaults; cd defaults; mkdir -p ssh conf.d old/deep; chmod "
+		"750 "
+		"ssh; echo key >ssh/key; chmod 600 ssh/key; echo a%u >conf.d/a; echo b >conf.d/b; "
+		"echo c >conf.d/c; echo o >old/deep/o; ln -s conf.d/a link; echo passwd >passwd; "
+		"touch -d @1000000000 . ssh conf.d conf.d/b conf.d/c old old/deep old/deep/o "
+		"passwd",
+		version > 1 ? 2U : 1U);
+	if (version > 1)
+		etcrig_shell("cd defaults; echo news >news; rm conf.d/c; echo b2 >conf.d/b");
+}
+
+void etcrig_begin(void)
+{
+	etcrig_base = tempdir_new();
+	etcrig_state = etcrig_path("state");
+	etcrig_shell("mkdir etc state");
+	etcrig_release(1);
+}
+
+void etcrig_end(void)
+{
+	etcrig_shell("cd /; umount -q %s/etc || true; umount -q %s/state || true; rm -rf %s",
+		     etcrig_base, etcrig_base, etcrig_base);
+	g_clear_pointer(&etcrig_state, g_free);
+	g_clear_pointer(&etcrig_base, g_free);
+}
+
+gboolean etcrig_may_mount(void)
+{
+	g_autofree char *command = NULL;
+	gboolean may;
+
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+		return FALSE;
+	etcrig_base = tempdir_new();
+	command = g_strdup_printf("cd %s && mkdir l u w m && mount -t overlay o -o "
+				  "lowerdir=l,upperdir=u,workdir=w m 2>/dev/null && umount m",
+				  etcrig_base);
+	may = system(command) == 0;
+	etcrig_shell("rm -rf %s", etcrig_base);
+	g_clear_pointer(&etcrig_base, g_free);
+	return may;
 }

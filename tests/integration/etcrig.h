@@ -13,3 +13,10 @@ char *etcrig_path(const char *name);
 void etcrig_shell(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /* All that is seen of a folder, as a text. Free with g_free(). */
 char *etcrig_look(const char *path);
+/* The folder `defaults`: what that version of a release brings. */
+void etcrig_release(unsigned version);
+/* The folder of a test, with version 1, and its end, where nothing stays mounted. */
+void etcrig_begin(void);
+void etcrig_end(void);
+/* Whether overlays can be mounted, from here on in a mount namespace of our own. */
+gboolean etcrig_may_mount(void);

@@ -147,6 +147,33 @@ static void test_etc(void)
 	       cmdline.etc_overlay);
 }
 
+/* Only the very word, and nothing beside it, makes a boot go on without its changes. */
+static void test_etc_or_defaults(void)
+{
+	static const char *const STRICT[] = {
+		" azupdate.etc=overlay",
+		" azupdate.etc",
+		" azupdate.etc=",
+		" azupdate.etc=overlay-or-default",
+		" azupdate.etc=overlay-or-defaults2",
+		" azupdate.etc=Overlay-or-defaults",
+		" azupdate.etc=overlay azupdate.etc=overlay-or-defaults",
+		" azupdate.etc=overlay-or-defaults azupdate.etc=overlay-or-defaults",
+		" -- azupdate.etc=overlay-or-defaults",
+	};
+	struct cmdline cmdline;
+
+	expect(cmdline_parse("azupdate.etc=overlay-or-defaults roothash=" HASH " azupdate.blocks=1",
+			     &cmdline) == FAULT_OK);
+	expect(cmdline.etc_overlay && cmdline.etc_or_defaults);
+	for (unsigned i = 0; i < sizeof STRICT / sizeof STRICT[0]; i++) {
+		char text[512];
+
+		snprintf(text, sizeof text, "roothash=%s azupdate.blocks=1%s", HASH, STRICT[i]);
+		expect(cmdline_parse(text, &cmdline) == FAULT_OK && !cmdline.etc_or_defaults);
+	}
+}
+
 static void test_var(void)
 {
 	static const char START[] = "roothash=" HASH " azupdate.blocks=1";
@@ -168,13 +195,10 @@ static void test_var(void)
 }
 
 static const struct tap_case CASES[] = {
-	{ "changes of /etc", test_etc },
-	{ "encrypted var", test_var },
-	{ "values", test_values },
-	{ "refused", test_refused },
-	{ "each digit", test_each_digit },
-	{ "long values", test_long_values },
-	{ "fec", test_fec },
+	{ "changes of /etc", test_etc },     { "changes of /etc, or not", test_etc_or_defaults },
+	{ "encrypted var", test_var },       { "values", test_values },
+	{ "refused", test_refused },         { "each digit", test_each_digit },
+	{ "long values", test_long_values }, { "fec", test_fec },
 	{ "watchdog", test_watchdog },
 };
 TAP_MAIN(CASES)
