@@ -2,6 +2,7 @@
 #include "healthsetup.h"
 
 #include "dmroot.h"
+#include "etckeep.h"
 #include "network.h"
 
 static const char *const GREENBOOT_FOLDERS[] = { "/usr/lib/greenboot", "/etc/greenboot", NULL };
@@ -13,6 +14,7 @@ static struct health_expected expected_of(const struct healthsetup *setup,
 {
 	return (struct health_expected){
 		.root_hash = setup->release.root_hash,
+		.etc = setup->etc,
 		.build_time_s = setup->release.build_time_s,
 		.space_path = config->state_dir,
 		.space_mib = config->health.space_mib,
@@ -36,9 +38,11 @@ static gboolean root_is_verified(const struct machine_boot *release)
 void healthsetup_init(struct healthsetup *setup, struct server *server, struct machine *machine)
 {
 	const struct config *config = server_config(server);
+	g_auto(EtckeepLaid) laid = etckeep_laid(config);
 
 	machine_boot_get(machine, &setup->release);
 	setup->network = network_options(config);
+	setup->etc = etckeep_laid_text(config);
 	setup->options = (struct health_options){
 		.folders = config->health_dirs,
 		.timeout_s = config->health_timeout_s,
@@ -56,6 +60,7 @@ void healthsetup_init(struct healthsetup *setup, struct server *server, struct m
 		.builtins = config->health.builtins,
 		.wanted_builtins = config->health.wanted_builtins,
 		.root_is_verified = root_is_verified(&setup->release),
+		.etc_is_kept = laid.is_meant,
 		.expected = expected_of(setup, config),
 	};
 }
@@ -63,4 +68,5 @@ void healthsetup_init(struct healthsetup *setup, struct server *server, struct m
 void healthsetup_done(struct healthsetup *setup)
 {
 	machine_boot_clear(&setup->release);
+	g_free(setup->etc);
 }

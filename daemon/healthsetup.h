@@ -10,6 +10,7 @@ struct healthsetup {
 	struct health_options options; /* borrows of what is below, and of the configuration */
 	struct machine_boot release;
 	struct source_options network;
+	char *etc; /* what is wrong with local changes of /etc, or NULL */
 };
 
 /* For a job. */

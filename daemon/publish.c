@@ -85,6 +85,8 @@ void publish_manager_unknown(BusManager *manager)
 	bus_manager_set_version(manager, AZUPDATE_VERSION);
 	bus_manager_set_jobs(manager, no_jobs);
 	bus_manager_set_watchdog(manager, "");
+	bus_manager_set_etc(manager, "");
+	bus_manager_set_etc_reason(manager, "");
 	publish_manager(manager, &unknown);
 }
 

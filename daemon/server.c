@@ -4,6 +4,7 @@
 #include "azupdate/azupdate.h"
 #include "batch.h"
 #include "bus.h"
+#include "etckeep.h"
 #include "failure.h"
 #include "healthverdict.h"
 #include "inflow.h"
@@ -152,11 +153,21 @@ gboolean server_is_asked(struct server *server)
 	return caller_gate_is_busy(server->place.gate);
 }
 
+static void etc_publish(struct server *server)
+{
+	g_auto(EtckeepLaid) laid = etckeep_laid(server->config);
+
+	bus_manager_set_etc(server->manager, laid.is_meant ? etclay_name(laid.lay) : "");
+	bus_manager_set_etc_fault(server->manager, laid.is_meant ? laid.why : FAULT_OK);
+	bus_manager_set_etc_reason(server->manager, laid.is_meant ? laid.reason : "");
+}
+
 static void status_publish(struct server *server, const struct machine_status *status)
 {
 	publish_manager(server->manager, status);
 	bus_manager_set_health_held(server->manager, healthverdict_is_held(server->config));
 	bus_manager_set_watchdog(server->manager, standing_watchdog(server->config));
+	etc_publish(server);
 	for (unsigned i = 0; i < SLOT_COUNT; i++)
 		publish_slot(server->slots[i], &status->slots[i]);
 	standing_message(server->config, status);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "etckeep.h"
 #include "failed.h"
 #include "failure.h"
 #include "healthstate.h"
@@ -137,7 +138,9 @@ static void file_follow(const char *folder, const char *name, const char *text)
 
 void standing_message(const struct config *config, const struct machine_status *status)
 {
-	struct loginmessage message = { .floor = status->floor,
+	g_autofree char *etc = etckeep_laid_text(config);
+	struct loginmessage message = { .etc = etc,
+					.floor = status->floor,
 					.floor_request = status->floor_request };
 	g_autoptr(Policystate) state = policystate_load(config->state_dir, NULL);
 	g_autofree char *text = NULL;

@@ -169,6 +169,14 @@ static void stay_tell(const struct work_health *health, const struct healthsetup
 	fleet_tell(&fleet, &event);
 }
 
+/* A release that was committed has had the changes of /etc in force: it is not to blame. */
+static gboolean reboot_helps(const struct healthsetup *setup, const struct health_result *result,
+			     enum machine_verdict verdict)
+{
+	return verdict == MACHINE_REBOOT &&
+	       (setup->release.on_trial || !health_is_of_machine(result));
+}
+
 static gboolean health_act(const struct work_health *health, const struct healthsetup *setup,
 			   const struct health_result *result, GVariant **ret_result,
 			   GError **error)
@@ -191,7 +199,7 @@ static gboolean health_act(const struct work_health *health, const struct health
 		return FALSE;
 	}
 	choice = healthverdict_choose(config, &setup->release, result->healthy,
-				      verdict == MACHINE_REBOOT);
+				      reboot_helps(setup, result, verdict));
 	*ret_result = result_health(result, ladder_step_name(choice.step),
 				    ladder_reason_text(choice.reason));
 	healthverdict_record(config, &setup->release, result, ladder_step_name(choice.step),

@@ -28,12 +28,58 @@ static char *defaults_of(const struct config *config)
 	return g_build_filename(config->run_dir, "etc-defaults", NULL);
 }
 
-gboolean etckeep_is_on(const struct config *config)
+/* What azetc has noted, or NULL. */
+static json_t *boot_read(const struct config *config)
+{
+	g_autofree char *path = g_build_filename(config->run_dir, "etc.json", NULL);
+	g_autofree char *text = NULL;
+	g_autofree char *why = NULL;
+	gsize size_bytes;
+
+	if (!g_file_get_contents(path, &text, &size_bytes, NULL) || size_bytes > BOOT_FILE_MAX)
+		return NULL;
+	return json_object_parse(text, size_bytes, &why);
+}
+
+void etckeep_laid_clear(struct etckeep_laid *laid)
+{
+	g_clear_pointer(&laid->reason, g_free);
+}
+
+/* An azetc that has ended before its time has noted nothing, and laid nothing. */
+struct etckeep_laid etckeep_laid(const struct config *config)
 {
 	g_autofree char *defaults = defaults_of(config);
+	g_autoptr(JsonValue) boot = boot_read(config);
+	const char *reason = json_string_value(json_object_get(boot, "laid_reason"));
+	struct etckeep_laid laid = {
+		.is_meant = g_file_test(defaults, G_FILE_TEST_IS_DIR),
+		.lay = ETCLAY_RELEASE,
+		.why = FAULT_ETC_MOUNT,
+	};
+
+	if (!etclay_find(json_string_value(json_object_get(boot, "laid")), &laid.lay))
+		reason = "azetc did not come to its end";
+	else
+		laid.why = (fault)json_integer_value(json_object_get(boot, "laid_fault"));
+	laid.reason = g_utf8_make_valid(reason != NULL ? reason : "", -1);
+	return laid;
+}
+
+char *etckeep_laid_text(const struct config *config)
+{
+	g_auto(EtckeepLaid) laid = etckeep_laid(config);
+
+	return laid.is_meant ? etclay_text(laid.lay, laid.reason) : NULL;
+}
+
+gboolean etckeep_is_on(const struct config *config)
+{
+	g_auto(EtckeepLaid) laid = etckeep_laid(config);
 	g_autofree char *upper = upper_of(config);
 
-	return g_file_test(defaults, G_FILE_TEST_IS_DIR) && g_file_test(upper, G_FILE_TEST_IS_DIR);
+	return laid.is_meant && laid.lay != ETCLAY_RELEASE &&
+	       g_file_test(upper, G_FILE_TEST_IS_DIR);
 }
 
 static gboolean is_on(const struct config *config, GError **error)
@@ -110,11 +156,12 @@ gboolean etckeep_restore(const struct config *config, const char *root_hash, uns
 			 GError **error)
 {
 	const struct etcboot_request request = { (char *)root_hash, NULL, number };
+	g_auto(EtckeepLaid) laid = etckeep_laid(config);
 	g_autoptr(Storerepo) repo = NULL;
 	g_autoptr(EtcstoreState) state = NULL;
 	g_autoptr(GError) why = NULL;
 
-	if (!is_on(config, error))
+	if (!laid.is_meant && !is_on(config, error))
 		return FALSE;
 	repo = store_look(config, &why);
 	if (repo != NULL && number > 0 && number <= ETCSTORE_NUMBER_MAX)
@@ -186,14 +233,8 @@ static json_t *request_encode(const struct config *config)
 /* What azetc has done at this boot. */
 static json_t *boot_encode(const struct config *config)
 {
-	g_autofree char *path = g_build_filename(config->run_dir, "etc.json", NULL);
-	g_autofree char *text = NULL;
-	g_autofree char *why = NULL;
-	gsize size_bytes;
-	json_t *object = NULL;
+	json_t *object = boot_read(config);
 
-	if (g_file_get_contents(path, &text, &size_bytes, NULL) && size_bytes <= BOOT_FILE_MAX)
-		object = json_object_parse(text, size_bytes, &why);
 	return object != NULL ? object : json_null();
 }
 

@@ -229,6 +229,22 @@ struct health_result *health_run(const struct health_options *options, GCancella
 	return g_steal_pointer(&result);
 }
 
+gboolean health_is_of_machine(const struct health_result *result)
+{
+	unsigned failed = 0;
+
+	for (guint i = 0; i < result->checks->len; i++) {
+		const struct health_check *check = result->checks->pdata[i];
+
+		if (!check->required || check->passed)
+			continue;
+		if (check->why != FAULT_HEALTH_ETC)
+			return FALSE;
+		failed++;
+	}
+	return failed > 0;
+}
+
 void health_result_free(struct health_result *result)
 {
 	if (result == NULL)

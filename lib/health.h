@@ -55,7 +55,9 @@ typedef struct health_result HealthResult; /* for g_autoptr() only */
 /* What built-in checks hold the machine against. Borrowed. */
 struct health_expected {
 	const char *root_hash; /* hex, of the running slot's release; NULL: runs from no slot */
-	guint64 build_time_s;  /* since 1970, of that release; 0: not known */
+	const char *
+		etc; /* what is wrong with local changes of /etc; NULL: nothing, or none are kept */
+	guint64 build_time_s; /* since 1970, of that release; 0: not known */
 	const char *space_path;
 	unsigned space_mib;     /* that must be free there */
 	char **failed_except;   /* patterns of units that may have failed; NULL: none */
@@ -84,6 +86,7 @@ struct health_options {
 	char **wanted_builtins;
 	/* The root is dm-verity's, and its hash can be held against the running release's. */
 	gboolean root_is_verified;
+	gboolean etc_is_kept; /* the release keeps local changes of /etc */
 	struct health_expected expected;
 };
 
@@ -92,5 +95,7 @@ struct health_result *health_run(const struct health_options *options, GCancella
 				 GError **error);
 void health_result_free(struct health_result *result);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HealthResult, health_result_free)
+/* Whether all that failed lies with the machine: its other release would meet the same. */
+gboolean health_is_of_machine(const struct health_result *result);
 /* "program", "greenboot", "unit", "builtin" */
 const char *health_source_name(enum health_source source);

@@ -112,6 +112,11 @@ static char *clock_look(const struct health_options *options, GCancellable *canc
 				 options->expected.build_time_s);
 }
 
+static char *etc_look(const struct health_options *options, GCancellable *cancellable)
+{
+	return g_strdup(options->expected.etc);
+}
+
 static char *space_look(const struct health_options *options, GCancellable *cancellable)
 {
 	const char *path = options->expected.space_path;
@@ -153,6 +158,7 @@ static const struct builtin BUILTINS[] = {
 	{ "failed-units", FAULT_HEALTH_FAILED_UNITS, FALSE, FALSE, failed_units_look },
 	{ "network", FAULT_HEALTH_NETWORK, TRUE, FALSE, network_look },
 	{ "clock", FAULT_HEALTH_CLOCK, TRUE, FALSE, clock_look },
+	{ "etc", FAULT_HEALTH_ETC, FALSE, FALSE, etc_look },
 	{ "space", FAULT_HEALTH_SPACE, FALSE, FALSE, space_look },
 	{ "source", FAULT_HEALTH_SOURCE, FALSE, TRUE, source_look },
 };

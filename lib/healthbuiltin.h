@@ -6,6 +6,7 @@
  *                 block was met
  *   failed-units  no unit of systemd has failed, but for the excepted ones
  *   network       an interface is up, with an address and a default route; waits for it
+ *   etc           what the release keeps of local changes of /etc is in force, and more can be made
  *   clock         the clock is not before the release's build, nor far after it; waits for it
  *   space         var has as many MiB free as configured
  *   source        the repository answers; only as a wanted check: a server that is down must not
@@ -13,7 +14,8 @@
 
 #include "healthoutcome.h"
 
-/* A word of the list of required ones, for root where health_options.root_is_verified. */
+/* A word of the list of required ones: for root where health_options.root_is_verified, and for etc
+ * where health_options.etc_is_kept. */
 #define HEALTHBUILTIN_AUTO "auto"
 
 /* A healthoutcome_run. */

@@ -69,17 +69,26 @@ static gboolean has_builtin(const GPtrArray *entries, const char *name)
 }
 
 /* One that is required need not be wanted as well. */
+static void builtin_add(const char *name, gboolean required, GPtrArray *entries)
+{
+	if (!has_builtin(entries, name))
+		name_add(name, HEALTH_BUILTIN, required, entries);
+}
+
 static void builtins_add(const struct health_options *options, gboolean required,
 			 GPtrArray *entries)
 {
 	char **names = required ? options->builtins : options->wanted_builtins;
 
 	for (; names != NULL && *names != NULL; names++) {
-		const gboolean is_auto = strcmp(*names, HEALTHBUILTIN_AUTO) == 0;
-		const char *name = is_auto ? "root" : *names;
-
-		if ((!is_auto || options->root_is_verified) && !has_builtin(entries, name))
-			name_add(name, HEALTH_BUILTIN, required, entries);
+		if (strcmp(*names, HEALTHBUILTIN_AUTO) != 0) {
+			builtin_add(*names, required, entries);
+			continue;
+		}
+		if (options->root_is_verified)
+			builtin_add("root", required, entries);
+		if (options->etc_is_kept)
+			builtin_add("etc", required, entries);
 	}
 }
 

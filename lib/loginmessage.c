@@ -51,6 +51,17 @@ static char *trial_line(const struct loginmessage *message)
 			       message->tries_left == 1 ? "try" : "tries");
 }
 
+static char *etc_line(const struct loginmessage *message)
+{
+	struct words words;
+
+	if (message->etc == NULL)
+		return NULL;
+	words = words_of(message->etc);
+	words.text[0] = g_ascii_toupper(words.text[0]);
+	return g_strdup(words.text);
+}
+
 static char *left_line(const struct loginmessage *message)
 {
 	g_autofree char *reason = reason_of(message->left_reason);
@@ -91,7 +102,7 @@ static char *floor_line(const struct loginmessage *message)
 char *loginmessage_text(const struct loginmessage *message)
 {
 	static char *(*const LINES[])(const struct loginmessage *message) = {
-		trial_line, left_line, next_line, held_line, floor_line,
+		etc_line, trial_line, left_line, next_line, held_line, floor_line,
 	};
 	g_autoptr(GString) text = g_string_new(NULL);
 	unsigned count = 0;

@@ -13,6 +13,7 @@ enum {
 /* Strings are borrowed; they may hold anything. */
 struct loginmessage {
 	const char *running; /* version that runs; NULL: not booted from a slot, nothing is said */
+	const char *etc;     /* what is wrong with local changes of /etc, a clause; NULL: nothing */
 	gboolean on_trial;
 	unsigned tries_left;
 	const char *left;        /* version that failed here and stands in the other slot; NULL */

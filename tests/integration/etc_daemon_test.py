@@ -22,7 +22,13 @@ class EtcMachine(Machine):
         super().__init__()
         self.defaults, self.upper = self.folder / "run" / "etc-defaults", self.folder / "state" / "etc" / "upper"
 
+    def lay(self, laid, fault=0, reason=""):
+        """As azetc tells it."""
+        (self.folder / "run" / "etc.json").write_text(json.dumps({
+            "stored": 0, "restored": 0, "fault": 0, "reason": "", "laid": laid, "laid_fault": fault, "laid_reason": reason}))
+
     def overlay(self):
+        self.lay("writable")
         (self.defaults / "conf").mkdir(parents=True)
         (self.upper / "conf").mkdir(parents=True)
         for name in ("passwd", "conf/a", "conf/b"):
@@ -219,6 +225,48 @@ def test_check_beside_releases():
         expect_equal((machine.json("history")["store"], [state["number"] for state in machine.states()]), ([], [1]))
         expect(not release & set(machine.objects()) - {largest}, "what only the release had is still there")
         expect_equal(machine.json("store", "check")["result"]["dropped"], [])
+
+
+def test_not_as_meant():
+    """told wherever somebody looks; fatal to a release on trial, and to none that was committed before"""
+    with EtcMachine() as machine:
+        expect_equal(machine.status()["etc"], None)
+        machine.overlay()
+        machine.cli("install", MAKER.bundle(2))
+        right = {"laid": "writable", "fault": 0, "fault_name": "OK", "reason": None}
+        expect_equal(machine.status()["etc"], right)
+        expect_equal(machine.json("health", "run")["result"]["healthy"], True)
+        machine.reboot("b")
+        machine.cli("mark-good", "b")       # so that there is a good release that one could go to
+        machine.reboot("a")
+        for laid, fault, name, text in (("read-only", 1375, "ETC_WRITE", "/etc cannot be changed: because"),
+                                        ("release", 1377, "ETC_LOST", "local changes of /etc are not in force: because")):
+            machine.lay(laid, fault, "because")
+            expect_equal(machine.status()["etc"], {"laid": laid, "fault": fault, "fault_name": name, "reason": "because"})
+            expect(f"  /etc       {text} (fault {fault} {name})" in machine.cli("status").stdout, "text")
+            expect(text[:1].upper() + text[1:] in (machine.folder / "p-motd" / "50-azupdate").read_text(), "message")
+            result = machine.json("health", "run", "--act", status=7)["result"]
+            expect_equal((result["reason"], result["verdict"], result["because"]),
+                         (f'check "etc" failed: {text}', "stay", "a reboot would lead nowhere better"))
+        expect_equal(machine.json("etc", "diff", status=1)["name"], "ETC_OFF")
+        machine.json("etc", "restore", "1")         # it is what brings them back
+        (machine.folder / "run" / "etc.json").unlink()
+        expect_equal(machine.status()["etc"]["reason"], "azetc did not come to its end")
+        machine.lay("writable")
+        expect_equal(machine.status()["etc"], right)
+
+
+def test_on_trial():
+    with EtcMachine() as machine:
+        machine.overlay()
+        machine.cli("install", MAKER.bundle(2))
+        machine.reboot("b")
+        machine.lay("release", 1376, "no overlayfs")
+        expect_equal(machine.json("health", "run", "--act", status=1)["name"], "REBOOT")
+        machine.reboot("a")
+        machine.lay("writable")
+        expect_equal([row["version"] for row in machine.status()["failed"]], ["2.0"])
+        expect("no overlayfs" in machine.status()["failed"][0]["reason"], "reason")
 
 
 def test_odd_names():

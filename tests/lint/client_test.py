@@ -12,6 +12,7 @@ ALLOWED = {
     "busaddress.h": "finds the bus",
     "crypto.h": "reads hexadecimal",
     "busfault.h": "errors of the bus as faults",
+    "etclay.h": "words for what became of /etc, pure",
     "failure.h": "faults",
     "faulttext.h": "their sentences",
     "fault.h": "their numbers",

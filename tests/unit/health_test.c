@@ -416,11 +416,36 @@ static void test_root_decides(void)
 	expect(g_strcmp0(root_kind(root, root, FALSE), "required") == 0);
 }
 
+/* Required by itself where changes of /etc are kept; and whether it is all that has failed. */
+static void test_etc(void)
+{
+	char *automatic[] = { (char *)"auto", NULL };
+	char *both[] = { (char *)"etc", (char *)"root", NULL };
+	g_autoptr(Bench) bench = bench_new();
+	g_autoptr(HealthResult) none = NULL, passed = NULL, failed = NULL, root_too = NULL;
+
+	bench->options.builtins = automatic;
+	none = bench_run(bench);
+	expect(none->checks->len == 0 && none->healthy && !health_is_of_machine(none));
+	bench->options.etc_is_kept = TRUE;
+	passed = bench_run(bench);
+	expect(passed->checks->len == 1 && passed->healthy && !health_is_of_machine(passed));
+	bench->options.expected.etc = "they are not in force";
+	failed = bench_run(bench);
+	expect(!failed->healthy && failed->why == FAULT_HEALTH_ETC && health_is_of_machine(failed));
+	expect(strcmp(failed->reason, "check \"etc\" failed: they are not in force") == 0);
+	bench->options.builtins = both;
+	bench->options.expected.root_hash = "00";
+	root_too = bench_run(bench);
+	expect(root_too->why == FAULT_HEALTH_ETC && !health_is_of_machine(root_too));
+}
+
 static const struct tap_case CASES[] = {
 	{ "no folders, no checks", test_none },
 	{ "whether the root decides", test_root_decides },
 	{ "pass and fail", test_pass_and_fail },
 	{ "a wanted check does not decide", test_wanted_is_harmless },
+	{ "changes of /etc", test_etc },
 	{ "retries", test_retries },
 	{ "timeout kills grandchildren", test_timeout_kills_all },
 	{ "what is left behind is killed", test_leftover },

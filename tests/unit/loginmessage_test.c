@@ -44,6 +44,9 @@ static void test_lines(void)
 	const struct loginmessage held = {
 		.running = "1.0", .next = "1.0", .held = TRUE, .held_reason = "inventory"
 	};
+	const struct loginmessage etc = { .running = "1.0",
+					  .next = "1.0",
+					  .etc = "local changes are lost: \n\033x" };
 	const struct loginmessage floor = {
 		.running = "1.0", .next = "1.0", .floor = 3, .floor_request = 4
 	};
@@ -55,12 +58,14 @@ static void test_lines(void)
 	expect(says(&reboots, "azupdate: Version 2.0 starts with the next reboot.\n"));
 	expect(says(&stuck, "azupdate: No slot can be booted: install a release before you "
 			    "reboot.\n"));
+	expect(says(&etc, "azupdate: Local changes are lost:   x\n"));
 	expect(says(&held, "azupdate: Updates are held: inventory\n"));
 	expect(says(&floor, "azupdate: The floor rises to security version 4 with a coming "
 			    "boot.\n"));
 }
 
-/* Never more than three lines, whatever is the matter, and the one about the trial comes first. */
+/* Never more than three lines, whatever is the matter. The one about /etc comes first, since what
+ * keeps others out may not be in force; then that about the trial. */
 static void test_limits(void)
 {
 	g_autofree char *flood = g_strnfill(100000, 'x');
@@ -76,13 +81,17 @@ static void test_limits(void)
 		.held_reason = flood,
 		.floor_request = 7,
 	};
+	struct loginmessage more = all;
 	g_autofree char *text = loginmessage_text(&all);
+	g_autofree char *other = (more.etc = flood, loginmessage_text(&more));
 	unsigned lines = 0;
 
 	for (const char *at = text; *at != '\0'; at++)
 		lines += *at == '\n';
 	expect(lines == LOGINMESSAGE_LINES_MAX && strlen(text) < 1000);
 	expect(g_str_has_prefix(text, "azupdate: Version 2.0 is on trial"));
+	expect(g_str_has_prefix(other, "azupdate: Xxx") && strlen(other) < 1000);
+	expect(strstr(other, "\nazupdate: Version 2.0 is on trial") != NULL);
 }
 
 static void test_hostile(void)

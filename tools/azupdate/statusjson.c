@@ -138,6 +138,22 @@ static GVariant *jobs_encode(const struct status *status)
 	return g_variant_builder_end(&builder);
 }
 
+/* NULL: the release keeps no changes. */
+static GVariant *etc_encode(BusManager *manager)
+{
+	const char *laid = bus_manager_get_etc(manager);
+	GVariantBuilder builder;
+
+	if (laid == NULL || laid[0] == '\0')
+		return g_variant_new("ms", NULL);
+	g_variant_builder_init(&builder, G_VARIANT_TYPE_VARDICT);
+	g_variant_builder_add(&builder, "{sv}", "laid", g_variant_new_string(laid));
+	fault_add(&builder, bus_manager_get_etc_fault(manager));
+	g_variant_builder_add(&builder, "{sv}", "reason",
+			      text_or_null(bus_manager_get_etc_reason(manager)));
+	return g_variant_builder_end(&builder);
+}
+
 void status_print_json(const struct status *status)
 {
 	BusManager *manager = status->manager;
@@ -163,6 +179,7 @@ void status_print_json(const struct status *status)
 	g_variant_builder_add(&builder, "{sv}", "pcr11", pcr_encode(manager));
 	g_variant_builder_add(&builder, "{sv}", "watchdog",
 			      text_or_null(bus_manager_get_watchdog(manager)));
+	g_variant_builder_add(&builder, "{sv}", "etc", etc_encode(manager));
 	g_variant_builder_add(&builder, "{sv}", "failed", failed_encode(manager));
 	g_variant_builder_add(&builder, "{sv}", "jobs", jobs_encode(status));
 	cli_print_json(AZUPDATE_SCHEMA_STATUS, g_variant_builder_end(&builder));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "amount.h"
+#include "etclay.h"
 #include "faulttext.h"
 #include "status.h"
 #include "terminal.h"
@@ -200,6 +201,22 @@ static void watchdog_print(const struct status *status)
 	}
 }
 
+static void etc_print(const struct status *status)
+{
+	const guint32 why = bus_manager_get_etc_fault(status->manager);
+	g_autofree char *reason = terminal_clean(bus_manager_get_etc_reason(status->manager));
+	g_autofree char *text = NULL;
+	enum etclay lay;
+
+	if (etclay_find(bus_manager_get_etc(status->manager), &lay))
+		text = etclay_text(lay, reason);
+	if (text == NULL)
+		return;
+	printf("  /etc       ");
+	terminal_paint(TERMINAL_BAD, text);
+	printf(" (fault %u %s)\n", why, faulttext_find(why)->name);
+}
+
 static void pcr_print(const struct status *status)
 {
 	g_autofree char *now = terminal_clean(bus_manager_get_pcr11(status->manager));
@@ -285,6 +302,7 @@ void status_print_text(const struct status *status)
 	health_print(status);
 	floor_print(status);
 	watchdog_print(status);
+	etc_print(status);
 	pcr_print(status);
 	failed_print(status);
 	for (guint i = 0; i < status->jobs->len; i++)
