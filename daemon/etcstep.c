@@ -69,9 +69,7 @@ gboolean etcstep_before(const struct etcstep *step, GError **error)
 	g_autoptr(GError) why = NULL;
 
 	if (!etckeep_is_on(step->config))
-		return step->choice != ETCSTEP_RESTORE ||
-		       failure_set(error, FAULT_ETC_OFF,
-				   "this boot has not laid changes over the release's /etc");
+		return step->choice != ETCSTEP_RESTORE || etckeep_require(step->config, error);
 	if (!changes_save(step, &why)) {
 		if (step->choice == ETCSTEP_RESTORE) {
 			g_propagate_error(error, g_steal_pointer(&why));

@@ -23,7 +23,7 @@ struct etcstep {
 
 /* Before the step. That the changes cannot be stored is no reason against it, unless they are to be
  * replaced: the boot stores them too, and puts nothing back over what it could not store.
- * FAULT_ETC_NONE, _OFF where a state is to be put back that is not there; faults of
+ * FAULT_ETC_NONE where a state is to be put back that is not there; faults of etckeep_require(),
  * etckeep_save(). */
 gboolean etcstep_before(const struct etcstep *step, GError **error);
 /* The step was not made after all: what was to be put back before is so again. */

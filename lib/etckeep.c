@@ -82,10 +82,16 @@ gboolean etckeep_is_on(const struct config *config)
 	       g_file_test(upper, G_FILE_TEST_IS_DIR);
 }
 
-static gboolean is_on(const struct config *config, GError **error)
+gboolean etckeep_require(const struct config *config, GError **error)
 {
-	return etckeep_is_on(config) ||
-	       failure_set(error, FAULT_ETC_OFF,
+	g_auto(EtckeepLaid) laid = etckeep_laid(config);
+	g_autofree char *text = etckeep_laid_text(config);
+
+	if (etckeep_is_on(config))
+		return TRUE;
+	if (text != NULL)
+		return failure_set(error, laid.why, "%s", text);
+	return failure_set(error, FAULT_ETC_OFF,
 			   "this boot has not laid changes over the release's /etc");
 }
 
@@ -135,7 +141,7 @@ gboolean etckeep_save(const struct etckeep *keep, const char *reason, const char
 	g_auto(EtcbootRequest) request = etcboot_request_load(keep->config->state_dir);
 	gboolean is_new;
 
-	if (!is_on(keep->config, error))
+	if (!etckeep_require(keep->config, error))
 		return FALSE;
 	defaults = defaults_read(keep, error);
 	repo = defaults != NULL ? etcstore_open(store, TRUE, error) : NULL;
@@ -161,7 +167,7 @@ gboolean etckeep_restore(const struct config *config, const char *root_hash, uns
 	g_autoptr(EtcstoreState) state = NULL;
 	g_autoptr(GError) why = NULL;
 
-	if (!laid.is_meant && !is_on(config, error))
+	if (!laid.is_meant && !etckeep_require(config, error))
 		return FALSE;
 	repo = store_look(config, &why);
 	if (repo != NULL && number > 0 && number <= ETCSTORE_NUMBER_MAX)
@@ -233,8 +239,12 @@ static json_t *request_encode(const struct config *config)
 /* What azetc has done at this boot. */
 static json_t *boot_encode(const struct config *config)
 {
+	g_auto(EtckeepLaid) laid = etckeep_laid(config);
 	json_t *object = boot_read(config);
 
+	if (object == NULL && laid.is_meant)
+		object = json_pack("{s:s, s:I, s:s}", "laid", etclay_name(laid.lay), "laid_fault",
+				   (json_int_t)laid.why, "laid_reason", laid.reason);
 	return object != NULL ? object : json_null();
 }
 
@@ -291,7 +301,8 @@ static struct etctree *ours_read(const struct etckeep *keep, const struct etctre
 
 char *etckeep_diff(const struct etckeep *keep, unsigned number, GError **error)
 {
-	g_autoptr(Etctree) theirs = is_on(keep->config, error) ? defaults_read(keep, error) : NULL;
+	g_autoptr(Etctree)
+		theirs = etckeep_require(keep->config, error) ? defaults_read(keep, error) : NULL;
 	g_autoptr(Etctree) ours = theirs != NULL ? ours_read(keep, theirs, number, error) : NULL;
 	g_autoptr(GPtrArray) rows = ours != NULL ? etcdiff_make(ours, theirs) : NULL;
 	g_autoptr(JsonValue) object = NULL;

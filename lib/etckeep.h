@@ -33,10 +33,13 @@ char *etckeep_laid_text(const struct config *config);
 
 /* Whether this boot has laid changes over the release's /etc. */
 gboolean etckeep_is_on(const struct config *config);
+/* The same; what it failed for, if it was to, or FAULT_ETC_OFF. */
+gboolean etckeep_require(const struct config *config, GError **error);
 
 /* Stores the changes as they are, and drops states that are too many, but none that is the last one
  * of a release of `roots` (NULL-terminated), or that a boot is to put back. *ret_number: the
- * state's, also if it was stored before. FAULT_ETC_OFF, those of etcstore_add(). One at a time. */
+ * state's, also if it was stored before. Faults of etckeep_require() and etcstore_add(). One at a
+ * time. */
 gboolean etckeep_save(const struct etckeep *keep, const char *reason, const char *const *roots,
 		      unsigned *ret_number, GError **error);
 /* The last state that a release has left; 0: there is none. */

@@ -248,9 +248,12 @@ def test_not_as_meant():
             result = machine.json("health", "run", "--act", status=7)["result"]
             expect_equal((result["reason"], result["verdict"], result["because"]),
                          (f'check "etc" failed: {text}', "stay", "a reboot would lead nowhere better"))
-        expect_equal(machine.json("etc", "diff", status=1)["name"], "ETC_OFF")
+        for words in (["etc", "diff"], ["etc", "save"], ["rollback", "--etc"]):
+            expect_equal(machine.json(*words, status=1)["name"], "ETC_LOST")
+        expect("Local changes of /etc are not in force: because.\n" in machine.cli("etc").stdout, "text")
         machine.json("etc", "restore", "1")         # it is what brings them back
         (machine.folder / "run" / "etc.json").unlink()
+        expect("azetc did not come to its end.\n" in machine.cli("etc").stdout, "text")
         expect_equal(machine.status()["etc"]["reason"], "azetc did not come to its end")
         machine.lay("writable")
         expect_equal(machine.status()["etc"], right)

@@ -4,6 +4,7 @@
 
 #include "amount.h"
 #include "client.h"
+#include "etclay.h"
 #include "failure.h"
 #include "json.h"
 #include "terminal.h"
@@ -32,6 +33,21 @@ static void state_print(const json_t *state)
 		       version[0] != '\0' ? version : "?", amount, reason);
 }
 
+static void lay_print(const json_t *list)
+{
+	const json_t *boot = json_object_get(list, "boot");
+	g_autofree char *reason = clean_of(boot, "laid_reason");
+	g_autofree char *text = NULL;
+	enum etclay lay;
+
+	if (etclay_find(json_string_value(json_object_get(boot, "laid")), &lay))
+		text = etclay_text(lay, reason);
+	if (text != NULL)
+		printf("%c%s.\n", g_ascii_toupper(text[0]), text + 1);
+	else if (!json_is_true(json_object_get(list, "overlay")))
+		puts("This release keeps no local changes of /etc.");
+}
+
 static void list_print(json_t *list)
 {
 	const json_t *request = json_object_get(list, "request");
@@ -41,8 +57,7 @@ static void list_print(json_t *list)
 	const json_t *state;
 	size_t i;
 
-	if (!json_is_true(json_object_get(list, "overlay")))
-		puts("This release keeps no local changes of /etc.");
+	lay_print(list);
 	json_array_foreach(states, i, state) state_print(state);
 	if (json_integer_value(json_object_get(boot, "restored")) != 0)
 		printf("This boot has put back state %lld.\n",
