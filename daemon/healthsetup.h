@@ -10,7 +10,8 @@ struct healthsetup {
 	struct health_options options; /* borrows of what is below, and of the configuration */
 	struct machine_boot release;
 	struct source_options network;
-	char *etc; /* what is wrong with local changes of /etc, or NULL */
+	char *etc;            /* what is wrong with local changes of /etc, or NULL */
+	gboolean var_is_lost; /* and what is counted here is forgotten at the next boot */
 };
 
 /* For a job. */

@@ -174,7 +174,7 @@ static gboolean reboot_helps(const struct healthsetup *setup, const struct healt
 			     enum machine_verdict verdict)
 {
 	return verdict == MACHINE_REBOOT &&
-	       (setup->release.on_trial || !health_is_of_machine(result));
+	       (setup->release.on_trial || (!setup->var_is_lost && !health_is_of_machine(result)));
 }
 
 static gboolean health_act(const struct work_health *health, const struct healthsetup *setup,

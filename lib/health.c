@@ -229,20 +229,20 @@ struct health_result *health_run(const struct health_options *options, GCancella
 	return g_steal_pointer(&result);
 }
 
-gboolean health_is_of_machine(const struct health_result *result)
+static gboolean has_failed(const struct health_result *result, fault why)
 {
-	unsigned failed = 0;
-
 	for (guint i = 0; i < result->checks->len; i++) {
 		const struct health_check *check = result->checks->pdata[i];
 
-		if (!check->required || check->passed)
-			continue;
-		if (check->why != FAULT_HEALTH_ETC)
-			return FALSE;
-		failed++;
+		if (check->required && !check->passed && check->why == why)
+			return TRUE;
 	}
-	return failed > 0;
+	return FALSE;
+}
+
+gboolean health_is_of_machine(const struct health_result *result)
+{
+	return has_failed(result, FAULT_HEALTH_ETC) && !has_failed(result, FAULT_HEALTH_ROOT);
 }
 
 void health_result_free(struct health_result *result)

@@ -95,7 +95,8 @@ struct health_result *health_run(const struct health_options *options, GCancella
 				 GError **error);
 void health_result_free(struct health_result *result);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HealthResult, health_result_free)
-/* Whether all that failed lies with the machine: its other release would meet the same. */
+/* Whether what failed lies with the machine, as far as that can be told, so that its other release
+ * would meet the same: changes of /etc are not in force. Other checks may fail for want of them. */
 gboolean health_is_of_machine(const struct health_result *result);
 /* "program", "greenboot", "unit", "builtin" */
 const char *health_source_name(enum health_source source);

@@ -259,6 +259,30 @@ def test_not_as_meant():
         expect_equal(machine.status()["etc"], right)
 
 
+def test_other_checks_may_fail_for_it():
+    """whatever else fails where changes are not in force: a machine does not reboot to and fro"""
+    with EtcMachine() as machine:
+        machine.overlay()
+        machine.cli("install", MAKER.bundle(2))
+        machine.reboot("b")
+        machine.cli("mark-good", "b")
+        machine.reboot("a")
+        machine.check_add("shop", "exit 1")
+        machine.lay("release", 1377, "they are lost")
+        result = machine.json("health", "run", "--act", status=7)["result"]
+        expect_equal((result["reason"], result["verdict"]), ('check "shop" failed: exit status 1', "stay"))
+        machine.lay("writable")
+        expect_equal(machine.json("health", "run", "--act", status=1)["name"], "REBOOT")
+        machine.reboot("a")
+        machine.stop()
+        text = (machine.folder / "azupdate.conf").read_text()
+        machine.configuration_write(text.replace("[health]\n", "[health]\nbuiltins=\n"))
+        machine.start()
+        machine.lay("release", 144, "var cannot be mounted")
+        result = machine.json("health", "run", "--act", status=7)["result"]
+        expect_equal((len([check for check in result["checks"] if check["required"]]), result["verdict"]), (1, "stay"))
+
+
 def test_on_trial():
     with EtcMachine() as machine:
         machine.overlay()

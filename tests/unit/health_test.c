@@ -421,8 +421,10 @@ static void test_etc(void)
 {
 	char *automatic[] = { (char *)"auto", NULL };
 	char *both[] = { (char *)"etc", (char *)"root", NULL };
+	char *other[] = { (char *)"space", (char *)"etc", NULL };
 	g_autoptr(Bench) bench = bench_new();
 	g_autoptr(HealthResult) none = NULL, passed = NULL, failed = NULL, root_too = NULL;
+	g_autoptr(HealthResult) more = NULL, not_etc = NULL;
 
 	bench->options.builtins = automatic;
 	none = bench_run(bench);
@@ -438,6 +440,12 @@ static void test_etc(void)
 	bench->options.expected.root_hash = "00";
 	root_too = bench_run(bench);
 	expect(root_too->why == FAULT_HEALTH_ETC && !health_is_of_machine(root_too));
+	bench->options.builtins = other;
+	more = bench_run(bench);
+	expect(more->why == FAULT_HEALTH_SPACE && health_is_of_machine(more));
+	bench->options.expected.etc = NULL;
+	not_etc = bench_run(bench);
+	expect(not_etc->why == FAULT_HEALTH_SPACE && !health_is_of_machine(not_etc));
 }
 
 static const struct tap_case CASES[] = {
