@@ -52,6 +52,9 @@ GVariant *result_plan(const struct machine_plan *plan)
 	release_insert(&dict, plan->slot, plan->version);
 	g_variant_dict_insert(&dict, "head_bytes", "t", plan->head_bytes);
 	g_variant_dict_insert(&dict, "fetch_bytes", "t", plan->fetch_bytes);
+	g_variant_dict_insert(&dict, "static_parts", "t", plan->static_parts);
+	g_variant_dict_insert(&dict, "static_bytes", "t", plan->static_bytes);
+	g_variant_dict_insert(&dict, "static_object_bytes", "t", plan->static_object_bytes);
 	g_variant_dict_insert_value(&dict, "payloads", g_variant_builder_end(&payloads));
 	return g_variant_dict_end(&dict);
 }

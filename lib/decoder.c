@@ -15,6 +15,7 @@ struct decoder_here {
 	struct decoder decoder;
 	struct frame_decoder *frames; /* NULL: none was needed yet */
 	GBytes *dictionary;           /* or NULL */
+	struct staticpart *part;      /* or NULL */
 };
 
 gboolean decoder_frame_failed(const struct decoder_frames *frames, guint index, const char *why,
@@ -110,9 +111,37 @@ static gboolean here_unpack(struct decoder *decoder, struct decoder_room *room, 
 	return TRUE;
 }
 
+static gboolean here_part_open(struct decoder *decoder, struct decoder_room *room, guint count,
+			       GError **error)
+{
+	struct decoder_here *here = (struct decoder_here *)decoder;
+	const struct bspatch_bytes stored = { room->stored, room->stored_size - count };
+
+	g_clear_pointer(&here->part, staticpart_free);
+	here->part = staticpart_open(&stored, room->stored + stored.size_bytes, count, error);
+	return here->part != NULL;
+}
+
+static gboolean here_part_look(struct decoder *decoder, guint index,
+			       struct staticpart_object *ret_object, GError **error)
+{
+	return staticpart_look(((struct decoder_here *)decoder)->part, index, ret_object, error);
+}
+
+static gboolean here_part_make(struct decoder *decoder, guint index, struct decoder_room *room,
+			       GError **error)
+{
+	const struct bspatch_bytes source = { room->stored, room->stored_size };
+
+	return staticpart_make(((struct decoder_here *)decoder)->part, index, &source, room->blocks,
+			       error);
+}
+
 static void here_free(struct decoder *decoder)
 {
 	struct decoder_here *here = (struct decoder_here *)decoder;
+
+	staticpart_free(here->part);
 
 	frame_decoder_free(here->frames);
 	g_clear_pointer(&here->dictionary, g_bytes_unref);
@@ -127,6 +156,9 @@ struct decoder *decoder_new(const struct workers *workers, GBytes *dictionary,
 		.room_make = here_room_make,
 		.delta = here_delta,
 		.unpack = here_unpack,
+		.part_open = here_part_open,
+		.part_look = here_part_look,
+		.part_make = here_part_make,
 		.free = here_free,
 	};
 	struct decoder_here *here;
@@ -194,4 +226,23 @@ GByteArray *decoder_deltaindex(struct decoder *decoder, GBytes *packed, GError *
 		return NULL;
 	numbers = g_byte_array_sized_new((guint)size_bytes);
 	return g_byte_array_append(numbers, room->blocks, (guint)size_bytes);
+}
+
+gboolean decoder_part_open(struct decoder *decoder, struct decoder_room *room, guint count,
+			   GError **error)
+{
+	g_assert(count <= room->stored_size);
+	return decoder->ops->part_open(decoder, room, count, error);
+}
+
+gboolean decoder_part_look(struct decoder *decoder, guint index,
+			   struct staticpart_object *ret_object, GError **error)
+{
+	return decoder->ops->part_look(decoder, index, ret_object, error);
+}
+
+gboolean decoder_part_make(struct decoder *decoder, guint index, struct decoder_room *room,
+			   GError **error)
+{
+	return decoder->ops->part_make(decoder, index, room, error);
 }

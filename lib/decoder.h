@@ -13,6 +13,7 @@
 #include "disk.h"
 #include "frameindex.h"
 #include "sharedmem.h"
+#include "staticpart.h"
 
 struct workers;
 struct decoder;
@@ -58,6 +59,12 @@ struct decoder_ops {
 			  const struct decoder_base *base, GError **error);
 	gboolean (*unpack)(struct decoder *decoder, struct decoder_room *room, size_t *ret_size,
 			   GError **error);
+	gboolean (*part_open)(struct decoder *decoder, struct decoder_room *room, guint count,
+			      GError **error);
+	gboolean (*part_look)(struct decoder *decoder, guint index,
+			      struct staticpart_object *ret_object, GError **error);
+	gboolean (*part_make)(struct decoder *decoder, guint index, struct decoder_room *room,
+			      GError **error);
 	void (*free)(struct decoder *decoder);
 };
 struct decoder {
@@ -87,6 +94,18 @@ gboolean decoder_delta(struct decoder *decoder, struct decoder_room *room,
 		       const struct decoder_base *base, GError **error);
 /* A delta index out of its pack: the numbers, for deltaindex_parse(). FAULT_DELTA_INDEX. */
 GByteArray *decoder_deltaindex(struct decoder *decoder, GBytes *packed, GError **error);
+
+/* A part of a static delta (staticpart.h) with `count` objects, until the next one: it stands in
+ * room->stored, and behind it the type of each of its objects, a byte each.
+ * FAULT_STATICDELTA_FORMAT here and below. */
+gboolean decoder_part_open(struct decoder *decoder, struct decoder_room *room, guint count,
+			   GError **error);
+/* Sizes are within their limits. */
+gboolean decoder_part_look(struct decoder *decoder, guint index,
+			   struct staticpart_object *ret_object, GError **error);
+/* Fills room->blocks, of header_size and content_size; room->stored has the older object. */
+gboolean decoder_part_make(struct decoder *decoder, guint index, struct decoder_room *room,
+			   GError **error);
 
 /* The failure of a frame, in the same words wherever it was decoded. Always returns FALSE. */
 gboolean decoder_frame_failed(const struct decoder_frames *frames, guint index, const char *why,

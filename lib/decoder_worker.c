@@ -213,6 +213,59 @@ static gboolean remote_unpack(struct decoder *decoder, struct decoder_room *room
 	return TRUE;
 }
 
+static const fault PART_FAULTS[] = { FAULT_STATICDELTA_FORMAT, FAULT_OK };
+
+/* The room, and a number more. */
+static gboolean part_call(struct decoder *decoder, const struct decoder_room *room,
+			  enum workerwire_kind kind, guint number, GError **error)
+{
+	struct worker_call call = {
+		.message = { .kind = kind,
+			     .numbers = { room->blocks_size, room->stored_size,
+					  (uint64_t)(room->stored - room->memory.bytes), number } },
+		.fds = { { room->memory.fd }, 1 },
+		.faults = PART_FAULTS,
+	};
+
+	return worker_call(((struct decoder_worker *)decoder)->worker, &call, error);
+}
+
+static gboolean remote_part_open(struct decoder *decoder, struct decoder_room *room, guint count,
+				 GError **error)
+{
+	return part_call(decoder, room, WORKERWIRE_PART_OPEN, count, error);
+}
+
+static gboolean remote_part_look(struct decoder *decoder, guint index,
+				 struct staticpart_object *ret_object, GError **error)
+{
+	struct worker *worker = ((struct decoder_worker *)decoder)->worker;
+	struct worker_call call = { .message = { .kind = WORKERWIRE_PART_LOOK,
+						 .numbers = { index } },
+				    .faults = PART_FAULTS };
+	const uint64_t *numbers = call.message.numbers;
+
+	if (!worker_call(worker, &call, error))
+		return FALSE;
+	if (numbers[0] > WORKERWIRE_PART_MOST || numbers[1] > STATICPART_HEADER_MAX ||
+	    numbers[2] > STATICPART_CONTENT_MAX)
+		return worker_lied(worker, "has an object that cannot be", error);
+	*ret_object = (struct staticpart_object){
+		.is_file = (numbers[0] & WORKERWIRE_PART_FILE) != 0,
+		.has_source = (numbers[0] & WORKERWIRE_PART_SOURCE) != 0,
+		.header_size = (size_t)numbers[1],
+		.content_size = (size_t)numbers[2],
+	};
+	memcpy(ret_object->source, &numbers[3], sizeof ret_object->source);
+	return TRUE;
+}
+
+static gboolean remote_part_make(struct decoder *decoder, guint index, struct decoder_room *room,
+				 GError **error)
+{
+	return part_call(decoder, room, WORKERWIRE_PART_MAKE, index, error);
+}
+
 static void remote_free(struct decoder *decoder)
 {
 	struct decoder_worker *remote = (struct decoder_worker *)decoder;
@@ -231,6 +284,9 @@ struct decoder *decoder_worker_new(const struct workers *workers, GBytes *dictio
 		.room_make = remote_room_make,
 		.delta = remote_delta,
 		.unpack = remote_unpack,
+		.part_open = remote_part_open,
+		.part_look = remote_part_look,
+		.part_make = remote_part_make,
 		.free = remote_free,
 	};
 	struct worker *worker = worker_new(workers, WORKER_DECODE, cancellable,

@@ -114,8 +114,11 @@ struct machine_payload_plan {
 struct machine_plan { /* what an install would do; free strings with _clear */
 	unsigned slot;
 	char *version;
-	guint64 head_bytes;  /* of the bundle, read for the plan: an install reads them too */
-	guint64 fetch_bytes; /* of the bundle, in all, with those */
+	guint64 head_bytes;   /* of the bundle, read for the plan: an install reads them too */
+	guint64 fetch_bytes;  /* of the bundle, in all, with those */
+	guint64 static_parts; /* of a static delta of an ostree repository; 0: none is used */
+	guint64 static_bytes; /* of those parts ... */
+	guint64 static_object_bytes; /* ... instead of this for objects, as the server has both */
 	struct machine_payload_plan payloads[MACHINE_PAYLOADS];
 };
 void machine_plan_clear(struct machine_plan *plan);

@@ -13,6 +13,7 @@
 #include "ostreeref.h"
 #include "recstore.h"
 #include "source_ostree.h"
+#include "staticuse.h"
 #include "storesource.h"
 
 struct install {
@@ -287,6 +288,25 @@ static void install_tell(const struct install *install, struct machine_installed
 	ret_installed->written_bytes = stats.written_bytes;
 }
 
+/* What runs, for static deltas from it: NULL if it was made of no commit. It only saves work: what
+ * is wrong with it is no failure. */
+static struct staticuse_base *base_open(const struct machine *machine)
+{
+	const unsigned running = machine->boot->running;
+	g_autoptr(StaticuseBase) base = g_new0(struct staticuse_base, 1);
+	g_autoptr(Slotstore) store = NULL;
+
+	if (running == MACHINE_RUNNING_UNKNOWN)
+		return NULL;
+	store = slotstore_read(&machine->layout->boot[running], NULL);
+	if (store == NULL || store->manifest == NULL || store->manifest->ostree_commit == NULL ||
+	    !crypto_unhex(store->manifest->ostree_commit, base->commit, sizeof base->commit))
+		return NULL;
+	base->disk = layout_open(&machine->layout->root[running], DISK_READ_ONLY, NULL);
+	base->size_bytes = store->manifest->root.size_bytes;
+	return base->disk != NULL ? g_steal_pointer(&base) : NULL;
+}
+
 struct source *machine_source_open(const struct machine *machine,
 				   const struct machine_install *options, GError **error)
 {
@@ -296,7 +316,8 @@ struct source *machine_source_open(const struct machine *machine,
 	if (options->stored != NULL)
 		return storesource_open(store, options->stored, options->cancellable, error);
 	if (options->url != NULL && source_ostree_is_url(options->url))
-		return ostreeref_open(machine->config, options->url, options->cancellable, error);
+		return ostreeref_open(machine->config, options->url, base_open(machine),
+				      options->cancellable, error);
 	return options->url != NULL
 		       ? source_open_http(options->url, &network, options->cancellable, error)
 		       : source_open_fd(options->fd, options->cancellable, error);
@@ -356,6 +377,24 @@ gboolean machine_install(struct machine *machine, const struct machine_install *
 	return done;
 }
 
+/* What a static delta of an ostree repository would spare. */
+static void static_tell(const struct install *install, struct machine_plan *ret_plan)
+{
+	g_autoptr(GArray) ranges = g_array_new(FALSE, FALSE, sizeof(struct source_range));
+	struct staticchoice choice;
+
+	for (unsigned i = 0; i < PAYLOAD_COUNT; i++) {
+		const GArray *more = install->payloads.converges[i].plan->ranges;
+
+		g_array_append_vals(ranges, more->data, more->len);
+	}
+	choice = source_ostree_choose(install->source, (const struct source_range *)ranges->data,
+				      ranges->len);
+	ret_plan->static_parts = choice.parts;
+	ret_plan->static_bytes = choice.part_bytes;
+	ret_plan->static_object_bytes = choice.object_bytes;
+}
+
 static void plan_tell(const struct install *install, struct machine_plan *ret_plan)
 {
 	const struct payloads *payloads = &install->payloads;
@@ -364,6 +403,7 @@ static void plan_tell(const struct install *install, struct machine_plan *ret_pl
 	ret_plan->version = g_strdup(install->manifest->version);
 	ret_plan->head_bytes = install->source->fetched_bytes;
 	ret_plan->fetch_bytes = payloads->fetch_bytes;
+	static_tell(install, ret_plan);
 	for (unsigned i = 0; i < PAYLOAD_COUNT; i++) {
 		const struct converge *converge = &payloads->converges[i];
 		const uint64_t *counts = converge->plan->counts;

@@ -37,31 +37,39 @@ gboolean ostreeref_is_followed(const struct config *config, const char *url)
 	       strcmp(url, config->repository) == 0;
 }
 
+struct ostreeref_options {
+	const struct source_options *network;
+	struct staticuse_base *base;
+	GCancellable *cancellable;
+};
+
 static char *state_folder(const struct config *config)
 {
 	return g_build_filename(config->state_dir, "ostree", NULL);
 }
 
 static struct source *source_open(const struct config *config, const char *url,
-				  const struct source_options *network, GCancellable *cancellable,
-				  GError **error)
+				  const struct ostreeref_options *how, GError **error)
 {
 	g_autofree char *state = state_folder(config);
 	const struct source_ostree_options options = {
 		.keys = config->ostree_keys,
 		.state = state,
 		.max_time_s = FILE_TIME_S,
+		.base = how->base,
 	};
 
-	return source_open_ostree(url, &options, network, cancellable, error);
+	return source_open_ostree(url, &options, how->network, how->cancellable, error);
 }
 
 struct source *ostreeref_open(const struct config *config, const char *url,
-			      GCancellable *cancellable, GError **error)
+			      struct staticuse_base *base, GCancellable *cancellable,
+			      GError **error)
 {
 	const struct source_options network = network_options(config);
+	const struct ostreeref_options how = { &network, base, cancellable };
 
-	return source_open(config, url, &network, cancellable, error);
+	return source_open(config, url, &how, error);
 }
 
 gboolean ostreeref_origin_check(const struct source *source, const struct manifest *manifest,
@@ -209,12 +217,13 @@ gboolean ostreeref_look(const struct config *config, GCancellable *cancellable,
 			struct ostreeref *ret_ref, GError **error)
 {
 	struct source_options network = network_options(config);
+	const struct ostreeref_options how = { .network = &network, .cancellable = cancellable };
 	g_autoptr(Source) source = NULL;
 	g_auto(Ostreeref) found = { .commit = NULL };
 	g_auto(Ostreeref) known = { .commit = NULL };
 
 	network.retry_time_s = 0; /* the policy comes back to it */
-	source = source_open(config, config->repository, &network, cancellable, error);
+	source = source_open(config, config->repository, &how, error);
 	if (source != NULL)
 		found.commit = source_ostree_look(source, error);
 	if (found.commit == NULL)

@@ -16,6 +16,8 @@
 #include "manifest.h"
 #include "source.h"
 
+struct staticuse_base;
+
 enum { OSTREEREF_HASH_SIZE = 32 };
 
 struct ostreeref {
@@ -35,9 +37,10 @@ gboolean ostreeref_is_configured(const struct config *config);
 gboolean ostreeref_is_followed(const struct config *config, const char *url);
 
 /* A release by its URL (source_ostree.h), with the keys, the memory of what was seen and the
- * network that the configuration has. As source_open_ostree(). */
+ * network that the configuration has. As source_open_ostree(); base: its. */
 struct source *ostreeref_open(const struct config *config, const char *url,
-			      GCancellable *cancellable, GError **error);
+			      struct staticuse_base *base, GCancellable *cancellable,
+			      GError **error);
 /* FAULT_OSTREE_PINNED: the release is out of an ostree repository, which says that it is of another
  * commit than its signed manifest names. */
 gboolean ostreeref_origin_check(const struct source *source, const struct manifest *manifest,

@@ -3,56 +3,13 @@
 
 #include <string.h>
 
-#include "backoff.h"
 #include "crypto.h"
 #include "failure.h"
-#include "objectfetch.h"
-#include "objectfile.h"
-#include "objectkeys.h"
-#include "pace.h"
-#include "recipe.h"
-#include "tufget.h"
-#include "tufstore.h"
+#include "source_ostree_private.h"
 
-enum {
-	REF_FILE_MAX = 256,
-	STATE_MAX = 64,
-	/* Deflate makes of incompressible bytes no more than this. */
-	PACKED_SLACK = OBJECTFILE_HEADER_MAX + RECIPE_CONTENT_MAX / 1024,
-	CACHE_BYTES_MAX = 2 * RECIPE_CONTENT_MAX,
-	WAIT_STEP_US = 100000, /* a cancel is noticed within this */
-};
+enum { CACHE_BYTES_MAX = 2 * RECIPE_CONTENT_MAX };
 
 static const char SCHEME[] = "ostree+";
-static const char REFS[] = "refs/heads/";
-
-struct source_ostree {
-	struct source source;
-	char *ref;
-	uint8_t commit[OBJECTFILE_HASH_SIZE];
-	gboolean is_known; /* `commit` is */
-	gboolean is_named; /* by the URL */
-	char *key_folder;
-	char *state_folder; /* NULL: none */
-	char *state_name;
-	struct tufget *get;
-	struct objectfetch *fetch; /* ahead of the reads; NULL: nobody does */
-	struct backoff backoff;
-	uint64_t patience_ms;    /* once the server has answered */
-	gboolean was_begun_anew; /* a worker, for this file */
-	struct pace_limit limit; /* over files: each comes as fast as it can */
-	struct recipe *recipe;   /* NULL: nothing was read yet */
-	char *origin;
-	uint64_t time_s; /* of the commit */
-	GQueue cache;    /* struct cached, the last used one first */
-	size_t cache_bytes;
-};
-
-/* The content of an object that was read a moment ago: neighbours in the image share objects. */
-struct cached {
-	uint32_t object;
-	GBytes *content;
-};
 
 gboolean source_ostree_is_url(const char *url)
 {
@@ -68,273 +25,11 @@ char *source_ostree_ref_url(const char *url)
 	if (!source_ostree_is_url(url) || hash == NULL)
 		return NULL;
 	folder = g_strndup(url + strlen(SCHEME), (gsize)(hash - url) - strlen(SCHEME));
-	name = g_strdup_printf("%s%.*s", REFS, (int)strcspn(hash + 1, "@"), hash + 1);
+	name = g_strdup_printf("%s%.*s", SOURCE_OSTREE_REFS, (int)strcspn(hash + 1, "@"), hash + 1);
 	return tufget_url_join(folder, name);
 }
 
-/* --- files of the repository --- */
-
-/* Whether to try again, and when: in backoff.until_ms. */
-static gboolean may_pass(struct source_ostree *ostree, const GError *why)
-{
-	const fault code = failure_code(why);
-
-	if (code == FAULT_WORKER_DIED && !ostree->was_begun_anew) {
-		g_warning("%s: %s; a new one goes on", ostree->source.name, why->message);
-		ostree->was_begun_anew = TRUE;
-		return TRUE;
-	}
-	return (code == FAULT_HTTP_CONNECT || code == FAULT_HTTP_TRANSFER ||
-		code == FAULT_HTTP_STATUS || code == FAULT_REPO_SLOW) &&
-	       backoff_fail(&ostree->backoff, g_get_monotonic_time() / 1000, g_random_int(), 0);
-}
-
-/* The same in the words of those who run such a repository. */
-static gboolean failure_tell(const struct source_ostree *ostree, GError *why, GError **error)
-{
-	const gboolean is_large = failure_code(why) == FAULT_TUF_LENGTH;
-
-	if (is_large)
-		failure_set(error, FAULT_OSTREE_LARGE, "%s: %s", ostree->source.name, why->message);
-	else
-		g_propagate_error(error, g_error_copy(why));
-	g_error_free(why);
-	return FALSE;
-}
-
-static gboolean wait_until(struct source_ostree *ostree, int64_t until_us, GError **error)
-{
-	int64_t now_us;
-
-	while ((now_us = g_get_monotonic_time()) < until_us) {
-		if (g_cancellable_is_cancelled(ostree->source.cancellable))
-			return failure_set(error, FAULT_CONVERGE_CANCELLED,
-					   "the job was cancelled");
-		g_usleep((gulong)MIN(until_us - now_us, WAIT_STEP_US));
-	}
-	return TRUE;
-}
-
-static gboolean limit_wait(struct source_ostree *ostree, GError **error)
-{
-	const int64_t now_us = g_get_monotonic_time();
-
-	return wait_until(ostree, now_us + pace_limit_wait_us(&ostree->limit, now_us), error);
-}
-
-/* A whole file, with retries. */
-static gboolean file_get(struct source_ostree *ostree, const char *name, size_t size_max,
-			 GBytes **ret_bytes, GError **error)
-{
-	struct tuftransport *transport = tufget_transport(ostree->get);
-
-	for (;;) {
-		GError *why = NULL;
-
-		if (!limit_wait(ostree, error))
-			return FALSE;
-		ostree->source.requests++;
-		if (transport->get(transport, name, size_max, ret_bytes, &why)) {
-			backoff_succeed(&ostree->backoff);
-			ostree->backoff.patience_ms = ostree->patience_ms;
-			ostree->was_begun_anew = FALSE;
-			break;
-		}
-		ostree->source.retries++;
-		if (!may_pass(ostree, why))
-			return failure_tell(ostree, why, error);
-		g_error_free(why);
-		if (!wait_until(ostree, ostree->backoff.until_ms * 1000, error))
-			return FALSE;
-	}
-	if (*ret_bytes != NULL) {
-		ostree->source.fetched_bytes += g_bytes_get_size(*ret_bytes);
-		pace_limit_charge(&ostree->limit, g_get_monotonic_time(),
-				  g_bytes_get_size(*ret_bytes));
-	}
-	return TRUE;
-}
-
-static GBytes *object_get(struct source_ostree *ostree, const uint8_t *object, const char *kind,
-			  size_t size_max, GError **error)
-{
-	g_autofree char *name = objectfile_path(object, kind);
-	GBytes *bytes = NULL;
-
-	if (!file_get(ostree, name, size_max, &bytes, error))
-		return NULL;
-	if (bytes == NULL)
-		failure_set(error, FAULT_OSTREE_FETCH, "%s: the server has no %s",
-			    ostree->source.name, name);
-	return bytes;
-}
-
-static GBytes *content_get(struct source_ostree *ostree, const uint8_t *object, GError **error)
-{
-	g_autoptr(GBytes) packed = object_get(ostree, object, "filez",
-					      RECIPE_CONTENT_MAX + PACKED_SLACK, error);
-
-	return packed != NULL ? objectfile_content(packed, object, RECIPE_CONTENT_MAX, error)
-			      : NULL;
-}
-
-/* --- from the ref to the recipe --- */
-
-static gboolean ref_get(struct source_ostree *ostree, GError **error)
-{
-	g_autofree char *name = g_strconcat(REFS, ostree->ref, NULL);
-	g_autoptr(GBytes) bytes = NULL;
-	g_autofree char *text = NULL;
-
-	if (ostree->is_known)
-		return TRUE;
-	if (!file_get(ostree, name, REF_FILE_MAX, &bytes, error))
-		return FALSE;
-	if (bytes != NULL)
-		text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
-	if (text == NULL || !crypto_unhex(g_strstrip(text), ostree->commit, OBJECTFILE_HASH_SIZE))
-		return failure_set(error, FAULT_OSTREE_FETCH, "%s: the server has no ref %s",
-				   ostree->source.name, ostree->ref);
-	ostree->is_known = TRUE;
-	return TRUE;
-}
-
-static gboolean signature_check(struct source_ostree *ostree, GBytes *commit, GError **error)
-{
-	g_autoptr(Objectkeys) keys = objectkeys_load(ostree->key_folder, error);
-	g_autofree char *name = objectfile_path(ostree->commit, "commitmeta");
-	g_autoptr(GBytes) detached = NULL;
-	g_autoptr(GPtrArray) signatures = NULL;
-
-	if (keys == NULL || !file_get(ostree, name, OBJECTFILE_METADATA_MAX, &detached, error))
-		return FALSE;
-	if (detached != NULL)
-		signatures = objectfile_signatures(detached);
-	if (signatures == NULL || !objectkeys_verify(keys, commit, signatures))
-		return failure_set(error, FAULT_OSTREE_SIGNATURE,
-				   "%s: the commit of %s has no signature by a key of %s",
-				   ostree->source.name, ostree->ref, ostree->key_folder);
-	return TRUE;
-}
-
-/* Remembers how late the commit is, after everything else about it was good. */
-static gboolean time_check(struct source_ostree *ostree, uint64_t time_s, GError **error)
-{
-	g_autofree char *now = g_strdup_printf("%" G_GUINT64_FORMAT "\n", time_s);
-	g_autoptr(Tufstore) store = NULL;
-	g_autoptr(GBytes) bytes = NULL;
-	struct tufstorage *storage;
-	uint64_t seen_s = 0;
-
-	if (ostree->state_folder == NULL || ostree->is_named)
-		return TRUE;
-	store = tufstore_open(ostree->state_folder, error);
-	if (store == NULL)
-		return FALSE;
-	storage = tufstore_storage(store);
-	if (!storage->load(storage, ostree->state_name, STATE_MAX, &bytes, error))
-		return FALSE;
-	if (bytes != NULL) {
-		g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL),
-						  g_bytes_get_size(bytes));
-
-		seen_s = g_ascii_strtoull(text, NULL, 10);
-	}
-	if (time_s < seen_s)
-		return failure_set(error, FAULT_OSTREE_OLDER,
-				   "%s: the commit of %s is %" G_GUINT64_FORMAT
-				   " s older than the one seen before",
-				   ostree->source.name, ostree->ref, seen_s - time_s);
-	if (time_s == seen_s)
-		return TRUE;
-	g_clear_pointer(&bytes, g_bytes_unref);
-	bytes = g_bytes_new(now, strlen(now));
-	return storage->save(storage, ostree->state_name, bytes, error);
-}
-
-static gboolean commit_check(struct source_ostree *ostree, const struct objectfile_commit *commit,
-			     GError **error)
-{
-	if (commit->refs == NULL ||
-	    !g_strv_contains((const char *const *)commit->refs, ostree->ref))
-		return failure_set(error, FAULT_OSTREE_BINDING,
-				   "%s: the commit is not bound to the ref %s", ostree->source.name,
-				   ostree->ref);
-	if (commit->origin == NULL)
-		return failure_set(error, FAULT_RECIPE_OTHER,
-				   "%s: the commit of %s is no release of azbundle ostree",
-				   ostree->source.name, ostree->ref);
-	return time_check(ostree, commit->time_s, error);
-}
-
-static gboolean recipe_get(struct source_ostree *ostree, const struct objectfile_commit *commit,
-			   GError **error)
-{
-	g_autoptr(GBytes) folder = object_get(ostree, commit->tree, "dirtree",
-					      OBJECTFILE_METADATA_MAX, error);
-	uint8_t file[OBJECTFILE_HASH_SIZE];
-	g_autoptr(GBytes) content = NULL;
-	g_autoptr(Recipe) recipe = NULL;
-	g_autofree char *origin = NULL;
-
-	if (folder == NULL || !objectfile_folder_find(folder, commit->tree, "recipe", file, error))
-		return FALSE;
-	content = content_get(ostree, file, error);
-	if (content != NULL)
-		recipe = recipe_decode(g_bytes_get_data(content, NULL), g_bytes_get_size(content),
-				       error);
-	if (recipe == NULL)
-		return FALSE;
-	origin = crypto_hex(recipe->commit, sizeof recipe->commit);
-	if (strcmp(origin, commit->origin) != 0)
-		return failure_set(error, FAULT_OSTREE_PINNED,
-				   "%s: the recipe is of commit %s, not of %s", ostree->source.name,
-				   origin, commit->origin);
-	ostree->origin = g_steal_pointer(&origin);
-	ostree->source.total_bytes = recipe->total_bytes;
-	ostree->recipe = g_steal_pointer(&recipe);
-	return TRUE;
-}
-
-static gboolean release_find(struct source_ostree *ostree, GError **error)
-{
-	struct objectfile_commit commit = { 0 };
-	g_autoptr(GBytes) bytes = NULL;
-	gboolean done;
-
-	if (!ref_get(ostree, error))
-		return FALSE;
-	bytes = object_get(ostree, ostree->commit, "commit", OBJECTFILE_METADATA_MAX, error);
-	done = bytes != NULL && objectfile_commit_decode(bytes, ostree->commit, &commit, error) &&
-	       signature_check(ostree, bytes, error) && commit_check(ostree, &commit, error) &&
-	       recipe_get(ostree, &commit, error);
-	ostree->time_s = commit.time_s;
-	objectfile_commit_clear(&commit);
-	return done;
-}
-
 /* --- reading --- */
-
-static void cached_free(struct cached *cached)
-{
-	g_bytes_unref(cached->content);
-	g_free(cached);
-}
-
-static void cache_add(struct source_ostree *ostree, uint32_t object, GBytes *content)
-{
-	struct cached *cached = g_new(struct cached, 1);
-
-	*cached = (struct cached){ object, g_bytes_ref(content) };
-	g_queue_push_head(&ostree->cache, cached);
-	ostree->cache_bytes += g_bytes_get_size(content);
-	while (ostree->cache_bytes > CACHE_BYTES_MAX) {
-		struct cached *oldest = g_queue_pop_tail(&ostree->cache);
-
-		ostree->cache_bytes -= g_bytes_get_size(oldest->content);
-		cached_free(oldest);
-	}
-}
 
 /* NULL: it was not fetched ahead. */
 static GBytes *content_take(struct source_ostree *ostree, const uint8_t *object)
@@ -350,24 +45,59 @@ static GBytes *content_take(struct source_ostree *ostree, const uint8_t *object)
 	return content;
 }
 
-static GBytes *object_content(struct source_ostree *ostree, uint32_t object, GError **error)
+/* With a delta, what that makes is not among them. */
+static void objects_announce(struct source_ostree *ostree)
 {
+	g_autoptr(GByteArray) rest = g_byte_array_new();
+
+	if (ostree->fetch == NULL)
+		return;
+	for (guint at = 0; at < ostree->wanted->len; at += RECIPE_HASH_SIZE)
+		if (ostree->delta == NULL ||
+		    !staticuse_makes(ostree->delta, ostree->wanted->data + at))
+			g_byte_array_append(rest, ostree->wanted->data + at, RECIPE_HASH_SIZE);
+	objectfetch_announce(ostree->fetch, rest->data, rest->len / RECIPE_HASH_SIZE);
+}
+
+/* NULL without a failure: no delta makes it. */
+static GBytes *content_make(struct source_ostree *ostree, const uint8_t *object, GError **error)
+{
+	g_autoptr(GError) why = NULL;
 	GBytes *content;
 
-	for (GList *at = ostree->cache.head; at != NULL; at = at->next) {
-		struct cached *cached = at->data;
-
-		if (cached->object != object)
-			continue;
-		g_queue_unlink(&ostree->cache, at);
-		g_queue_push_head_link(&ostree->cache, at);
-		return g_bytes_ref(cached->content);
+	if (ostree->delta == NULL)
+		return NULL;
+	content = staticuse_take(ostree->delta, object, &why);
+	if (why == NULL)
+		return content;
+	if (g_cancellable_is_cancelled(ostree->source.cancellable)) {
+		g_propagate_error(error, g_steal_pointer(&why));
+		return NULL;
 	}
-	content = content_take(ostree, recipe_object(ostree->recipe, object));
-	if (content == NULL)
-		content = content_get(ostree, recipe_object(ostree->recipe, object), error);
+	source_ostree_delta_tell(ostree, why);
+	objects_announce(ostree);
+	return NULL;
+}
+
+static GBytes *object_content(struct source_ostree *ostree, uint32_t number, GError **error)
+{
+	const uint8_t *object = recipe_object(ostree->recipe, number);
+	GBytes *content = objectcache_find(&ostree->cache, number);
+	g_autoptr(GError) why = NULL;
+
 	if (content != NULL)
-		cache_add(ostree, object, content);
+		return content;
+	content = content_make(ostree, object, &why);
+	if (why != NULL) {
+		g_propagate_error(error, g_steal_pointer(&why));
+		return NULL;
+	}
+	if (content == NULL)
+		content = content_take(ostree, object);
+	if (content == NULL)
+		content = source_ostree_content_get(ostree, object, error);
+	if (content != NULL)
+		objectcache_add(&ostree->cache, number, content);
 	if (content != NULL && ostree->fetch != NULL)
 		objectfetch_resume(ostree->fetch);
 	return content;
@@ -400,7 +130,7 @@ static gboolean ostree_read(struct source *source, uint64_t offset, uint8_t *byt
 	struct source_ostree *ostree = (struct source_ostree *)source;
 	guint index;
 
-	if (ostree->recipe == NULL && !release_find(ostree, error))
+	if (ostree->recipe == NULL && !source_ostree_release_find(ostree, error))
 		return FALSE;
 	if (offset > source->total_bytes || size_bytes > source->total_bytes - offset)
 		return failure_set(error, FAULT_BUNDLE_TRUNCATED,
@@ -443,26 +173,46 @@ static void range_announce(const struct recipe *recipe, const struct source_rang
 	}
 }
 
+static struct staticchoice ranges_choose(struct source_ostree *ostree,
+					 const struct source_range *ranges, size_t count)
+{
+	const struct staticchoice none = { .parts = 0 };
+	g_autofree uint8_t *seen = g_malloc0(recipe_object_count(ostree->recipe) + 1u);
+
+	g_byte_array_set_size(ostree->wanted, 0);
+	for (size_t i = 0; i < count; i++)
+		range_announce(ostree->recipe, &ranges[i], ostree->wanted, seen);
+	return ostree->delta != NULL ? staticuse_choose(ostree->delta, ostree->wanted->data,
+							ostree->wanted->len / RECIPE_HASH_SIZE)
+				     : none;
+}
+
 static void ostree_schedule(struct source *source, const struct source_range *ranges, size_t count)
 {
 	struct source_ostree *ostree = (struct source_ostree *)source;
-	g_autoptr(GByteArray) objects = g_byte_array_new();
-	g_autofree uint8_t *seen = NULL;
+	struct staticchoice choice;
 
-	if (ostree->fetch == NULL || ostree->recipe == NULL)
+	if (ostree->recipe == NULL)
 		return;
-	seen = g_malloc0(recipe_object_count(ostree->recipe) + 1u);
-	for (size_t i = 0; i < count; i++)
-		range_announce(ostree->recipe, &ranges[i], objects, seen);
-	objectfetch_announce(ostree->fetch, objects->data, objects->len / RECIPE_HASH_SIZE);
+	choice = ranges_choose(ostree, ranges, count);
+	if (choice.parts > 0)
+		g_message(
+			"%s: %u objects come out of %u parts of a static delta: %" G_GUINT64_FORMAT
+			" bytes instead of %" G_GUINT64_FORMAT,
+			source->name, choice.objects, choice.parts, choice.part_bytes,
+			choice.object_bytes);
+	objects_announce(ostree);
 }
 
 static void ostree_close(struct source *source)
 {
 	struct source_ostree *ostree = (struct source_ostree *)source;
 
-	g_queue_clear_full(&ostree->cache, (GDestroyNotify)cached_free);
+	objectcache_clear(&ostree->cache);
 	objectfetch_free(ostree->fetch);
+	staticuse_free(ostree->delta);
+	staticuse_base_free(ostree->base);
+	g_byte_array_unref(ostree->wanted);
 	tufget_free(ostree->get);
 	recipe_free(ostree->recipe);
 	g_free(ostree->origin);
@@ -487,12 +237,24 @@ uint64_t source_ostree_time(const struct source *source)
 	return source->ops == &OPS ? ((const struct source_ostree *)source)->time_s : 0;
 }
 
+struct staticchoice source_ostree_choose(struct source *source, const struct source_range *ranges,
+					 size_t count)
+{
+	struct source_ostree *ostree = (struct source_ostree *)source;
+	const struct staticchoice none = { .parts = 0 };
+
+	return source->ops == &OPS && ostree->recipe != NULL ? ranges_choose(ostree, ranges, count)
+							     : none;
+}
+
 char *source_ostree_look(struct source *source, GError **error)
 {
 	struct source_ostree *ostree = (struct source_ostree *)source;
 
 	g_assert(source->ops == &OPS);
-	return ref_get(ostree, error) ? crypto_hex(ostree->commit, sizeof ostree->commit) : NULL;
+	return source_ostree_ref_get(ostree, error)
+		       ? crypto_hex(ostree->commit, sizeof ostree->commit)
+		       : NULL;
 }
 
 /* Of the repository and the ref, without what may be a token. */
@@ -526,7 +288,7 @@ static struct objectfetch *fetch_new(const char *folder, const struct source_opt
 		.network = network,
 		.file_time_s = max_time_s,
 		.content_max = RECIPE_CONTENT_MAX,
-		.packed_max = RECIPE_CONTENT_MAX + PACKED_SLACK,
+		.packed_max = RECIPE_CONTENT_MAX + SOURCE_OSTREE_SLACK,
 	};
 
 	return objectfetch_new(&options);
@@ -575,7 +337,10 @@ struct source *source_open_ostree(const char *url, const struct source_ostree_op
 	ostree->backoff.most_ms = network->retry_most_ms;
 	ostree->backoff.patience_ms = (uint64_t)MIN(network->greet_time_s, network->retry_time_s) *
 				      1000;
-	g_queue_init(&ostree->cache);
+	ostree->cache.size_max = CACHE_BYTES_MAX;
+	ostree->workers = network->workers;
+	ostree->base = options->base;
+	ostree->wanted = g_byte_array_new();
 	if (url_take(ostree, url, network, options->max_time_s, error))
 		return &ostree->source;
 	source_close(&ostree->source);

@@ -3,14 +3,20 @@
 /* A bundle in an ostree repository on any web server, as `azbundle ostree` published it: a ref
  * leads to a commit, the commit to a recipe, the recipe says which of the bundle's bytes are
  * which bytes of which file objects. An object is fetched when a read needs it: what the slots
- * have already is never read, and so never fetched. */
+ * have already is never read, and so never fetched. Where the release has a static delta from what
+ * runs, parts of it are fetched instead of objects that have more bytes. */
 
 #include "source.h"
+#include "staticchoice.h"
+
+struct staticuse_base;
 
 struct source_ostree_options {
 	const char *keys;    /* folder of the keys that may sign the commit, see objectkeys.h */
 	const char *state;   /* folder that remembers the latest commit of each ref; NULL: none */
 	unsigned max_time_s; /* for each file */
+	struct staticuse_base *base; /* the release that runs: static deltas from it are used where
+				      * they cost less; taken over, NULL: none */
 };
 
 /* Whether it is a URL of this kind: "ostree+https://HOST/REPO#REF", or with http. "#REF@COMMIT",
@@ -36,3 +42,7 @@ const char *source_ostree_origin(const struct source *source);
 char *source_ostree_look(struct source *source, GError **error);
 /* When the commit was made, seconds since 1970, as its signer says; 0: not read yet. */
 uint64_t source_ostree_time(const struct source *source);
+/* What a static delta would spare if those ranges were read; nothing is fetched. All zeros if there
+ * is none, or nothing has been read yet. */
+struct staticchoice source_ostree_choose(struct source *source, const struct source_range *ranges,
+					 size_t count);

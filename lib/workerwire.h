@@ -26,7 +26,7 @@ enum {
 };
 
 /* The numbers of each, in their order; "memory" is a descriptor that comes along, and stays until
- * the next one, but for DELTA and UNPACK, which have one of their own. */
+ * the next one, but for DELTA, UNPACK and PART_..., which have one of their own. */
 enum workerwire_kind {
 	/* To the network worker; in memory: the options. */
 	WORKERWIRE_OPEN,     /* + memory. size of the options; WORKERWIRE_OPEN_... */
@@ -43,6 +43,12 @@ enum workerwire_kind {
 				    * and size of each part */
 	WORKERWIRE_UNPACK,         /* + memory: size of the result; of the pack, where it begins */
 	WORKERWIRE_RESERVED,       /* answers RESERVE */
+	WORKERWIRE_PART_OPEN,      /* + memory: 0; size of a part of a static delta with the types
+				    * of its objects, where it begins; how many objects */
+	WORKERWIRE_PART_LOOK,      /* which object. DONE: WORKERWIRE_PART_..., sizes of header and
+				    * content, and four numbers: the bytes of a checksum */
+	WORKERWIRE_PART_MAKE,      /* + memory: size of header and content; of the older object,
+				    * where it begins; which object */
 	/* From a worker. */
 	WORKERWIRE_READY,   /* once, unasked: it is confined. enum workerwire_bound */
 	WORKERWIRE_DONE,    /* see the calls; READ: total, fetched, requests, retries; FAILED too */
@@ -54,6 +60,13 @@ enum workerwire_kind {
 };
 
 enum workerwire_open { WORKERWIRE_OPEN_SOURCE, WORKERWIRE_OPEN_FILES, WORKERWIRE_OPEN_CALL };
+
+/* Of an object in a part of a static delta, as bits. */
+enum workerwire_part {
+	WORKERWIRE_PART_FILE = 1,
+	WORKERWIRE_PART_SOURCE = 2,
+	WORKERWIRE_PART_MOST = WORKERWIRE_PART_FILE | WORKERWIRE_PART_SOURCE,
+};
 
 /* What binds a worker, as bits: the kernel or a container may not have all of them. */
 enum workerwire_bound {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a decoder does: frames, delta frames and packs. It reads what azupdated has put into memory,
- * and the base out of descriptors that cannot write. */
+/* What a decoder does: frames, delta frames, packs, and parts of static deltas. It reads what
+ * azupdated has put into memory, and the base out of descriptors that cannot write. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +10,7 @@
 #include "failure.h"
 #include "frame.h"
 #include "session.h"
+#include "staticpart.h"
 #include "veritree.h"
 
 /* The window of frames, and its decoder. */
@@ -215,9 +216,75 @@ static gboolean unpack_do(const struct request *request, struct workerwire_messa
 	return done;
 }
 
+/* The part of a static delta that objects are made of. */
+static struct staticpart *part;
+
+static gboolean part_open_do(const struct request *request, struct workerwire_message *answer,
+			     GError **error)
+{
+	const uint64_t count = request->message->numbers[3];
+	struct bspatch_bytes stored;
+	struct room room;
+
+	if (!room_take(request, &room, error))
+		return FALSE;
+	g_clear_pointer(&part, staticpart_free);
+	if (count > STATICPART_OBJECTS_MAX || count > room.stored_size) {
+		sharedmem_done(&room.memory);
+		return session_refuse(error);
+	}
+	stored = (struct bspatch_bytes){ room.stored, room.stored_size - (size_t)count };
+	part = staticpart_open(&stored, room.stored + stored.size_bytes, (guint)count, error);
+	sharedmem_done(&room.memory);
+	return part != NULL;
+}
+
+static gboolean part_look_do(const struct request *request, struct workerwire_message *answer,
+			     GError **error)
+{
+	const uint64_t index = request->message->numbers[0];
+	struct staticpart_object object;
+
+	if (part == NULL || index > STATICPART_OBJECTS_MAX)
+		return session_refuse(error);
+	if (!staticpart_look(part, (guint)index, &object, error))
+		return FALSE;
+	answer->numbers[0] = (object.is_file ? WORKERWIRE_PART_FILE : 0u) |
+			     (object.has_source ? WORKERWIRE_PART_SOURCE : 0u);
+	answer->numbers[1] = object.header_size;
+	answer->numbers[2] = object.content_size;
+	memcpy(&answer->numbers[3], object.source, sizeof object.source);
+	return TRUE;
+}
+
+static gboolean part_make_do(const struct request *request, struct workerwire_message *answer,
+			     GError **error)
+{
+	const uint64_t index = request->message->numbers[3];
+	struct staticpart_object object;
+	struct bspatch_bytes source;
+	struct room room;
+	gboolean done;
+
+	if (part == NULL || index > STATICPART_OBJECTS_MAX)
+		return session_refuse(error);
+	if (!room_take(request, &room, error))
+		return FALSE;
+	source = (struct bspatch_bytes){ room.stored, room.stored_size };
+	done = staticpart_look(part, (guint)index, &object, error) &&
+	       (object.header_size + object.content_size == room.made_size ||
+		session_refuse(error)) &&
+	       staticpart_make(part, (guint)index, &source, room.memory.bytes, error);
+	sharedmem_done(&room.memory);
+	return done;
+}
+
 const session_func DECODE_FUNCTIONS[WORKERWIRE_KIND_COUNT] = {
 	[WORKERWIRE_DICTIONARY_SET] = dictionary_do,
 	[WORKERWIRE_FRAMES] = frames_do,
 	[WORKERWIRE_DELTA] = delta_do,
 	[WORKERWIRE_UNPACK] = unpack_do,
+	[WORKERWIRE_PART_OPEN] = part_open_do,
+	[WORKERWIRE_PART_LOOK] = part_look_do,
+	[WORKERWIRE_PART_MAKE] = part_make_do,
 };

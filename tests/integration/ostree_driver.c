@@ -47,8 +47,9 @@ static gboolean run(struct source *source, char **words, GError **error)
 int main(int argc, char **argv)
 {
 	struct source_options network = source_options_default();
-	const struct source_ostree_options ostree = { argc > 4 ? argv[2] : NULL,
-						      argc > 4 ? argv[3] : NULL, 30 };
+	const struct source_ostree_options ostree = { .keys = argc > 4 ? argv[2] : NULL,
+						      .state = argc > 4 ? argv[3] : NULL,
+						      .max_time_s = 30 };
 	g_autoptr(GError) error = NULL;
 	g_autoptr(Source) source = NULL;
 

@@ -103,10 +103,10 @@ MAKER = OstreeMaker()
 class Server:
     """A file server over a copy of the repository. It notes what it gave, and fails as it is told to."""
 
-    def __init__(self, number=3):
-        server = self
-        self.folder = pathlib.Path(MAKER.folder) / f"served-{time.monotonic_ns()}"
-        shutil.copytree(MAKER.folder / "repo", self.folder)
+    def __init__(self, number=3, maker=MAKER):
+        server, self.maker = self, maker
+        self.folder = pathlib.Path(maker.folder) / f"served-{time.monotonic_ns()}"
+        shutil.copytree(maker.folder / "repo", self.folder)
         self.head(number)
         self.asked, self.given, self.bodies = [], [], {}
         self.pause_s = 0
@@ -144,7 +144,7 @@ class Server:
         """Moves a ref to the commit of a release, or to any commit."""
         path = self.folder / "refs" / "heads" / ref
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(MAKER.commits.get(number, number) + "\n")
+        path.write_text(self.maker.commits.get(number, number) + "\n")
 
     def file(self, name):
         """A file of the copy that can be written."""
@@ -192,17 +192,18 @@ LATE = sorted(NEW, key=lambda path: (MAKER.folder / "root3").read_bytes().index(
 class OstreeMachine(Machine):
     """A machine that runs 1.0; it follows `url`, if there is one."""
 
-    def __init__(self, url=None, bundles="any"):
+    def __init__(self, url=None, bundles="any", maker=MAKER):
+        self.maker = maker
         Rig.__init__(self, rig.program("AZUPDATED"),
                      TRUST + (FOLLOWED.format(url=url, bundles=bundles) if url else ""))
-        shutil.copy(MAKER.folder / "disk", self.folder / "disk")
-        shutil.copy(MAKER.folder / "keys" / "ca.crt", self.folder / "keyring")
-        shutil.copytree(MAKER.folder / "signers", self.folder / "signers")
+        shutil.copy(maker.folder / "disk", self.folder / "disk")
+        shutil.copy(maker.folder / "keys" / "ca.crt", self.folder / "keyring")
+        shutil.copytree(maker.folder / "signers", self.folder / "signers")
         (self.folder / "run").mkdir()
         self.boot("a")
 
     def has_release(self, slot, number):
-        root = (MAKER.folder / f"root{number}").read_bytes()
+        root = (self.maker.folder / f"root{number}").read_bytes()
         expect(self.read(f"root_{slot}")[:len(root)] == root, "the root image is another one")
         expect_equal(self.slot(slot)["version"], f"{number}.0")
 

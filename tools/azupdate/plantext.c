@@ -42,6 +42,18 @@ static void payload_print(GVariant *payload, gboolean is_url)
 	putchar('\n');
 }
 
+static void static_print(GVariant *result)
+{
+	const guint64 parts = amount_get(result, "static_parts");
+	g_autofree char *delta = amount_of(result, "static_bytes");
+	g_autofree char *objects = amount_of(result, "static_object_bytes");
+
+	if (parts > 0)
+		printf("\nA static delta is used: %" G_GUINT64_FORMAT
+		       " %s of it, %s, instead of objects of %s.\n",
+		       parts, parts == 1 ? "part" : "parts", delta, objects);
+}
+
 void plantext_print(GVariant *result, gboolean is_url)
 {
 	g_autoptr(GVariant)
@@ -68,4 +80,5 @@ void plantext_print(GVariant *result, gboolean is_url)
 		printf("; %" G_GUINT64_FORMAT " %s for the rest", requests,
 		       requests == 1 ? "request" : "requests");
 	puts(".");
+	static_print(result);
 }

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* The content of objects that were read a moment ago: neighbours in an image share objects. The one
+ * that was used longest ago goes first. */
+
+#include <glib.h>
+#include <stdint.h>
+
+/* All zeros but the limit: an empty one. */
+struct objectcache {
+	GQueue entries; /* the last used one first */
+	size_t size_bytes;
+	size_t size_max;
+};
+
+void objectcache_clear(struct objectcache *cache);
+/* NULL: it is not there. The caller unrefs. */
+GBytes *objectcache_find(struct objectcache *cache, uint32_t object);
+void objectcache_add(struct objectcache *cache, uint32_t object, GBytes *content);
