@@ -40,9 +40,9 @@ class Repository:
             *self.publisher.key_options(), "--level=1", f"--output={bundle}")
         return run("ostree", f"--repo={self.repo}", "rev-parse", REF).strip(), image, bundle
 
-    def publish(self, bundle):
+    def publish(self, bundle, *options):
         return measure(self.publisher.programs.azbundle, "ostree", f"--repo={self.repo}",
-                       f"--sign-key={self.at / 'signer'}", bundle)
+                       f"--sign-key={self.at / 'signer'}", *options, bundle)
 
 
 def pull(repository, old, new):
@@ -81,3 +81,5 @@ def sizes(publisher, folders, at):
     make = repository.publish(bundle)
     yield "tree", "ostree objects", pull(repository, old, new)
     yield "tree+uki", "azupdate from ostree", install(repository, old_bundle, image, make)
+    make = repository.publish(bundle, f"--delta-from={old}")
+    yield "tree+uki", "azupdate from ostree, static delta", install(repository, old_bundle, image, make)

@@ -106,9 +106,9 @@ class Sizes:
         yield next(self.ostree(pair))
 
     def run_ostree(self, pairs):
-        """Our source beside ostree's own, without deltas."""
+        """Our source beside the objects of ostree's own."""
         for pair in pairs:
-            self.attempt(pair, "tree+uki", "azupdate from ostree", lambda: self.published(pair))
+            self.attempt(pair, "tree+uki", "azupdate from ostree, static delta", lambda: self.published(pair))
             self.attempt(pair, "tree+uki", "ostree objects", lambda: self.ostree_objects(pair))
 
     # RAUC.
