@@ -19,6 +19,7 @@ struct place {
 
 struct staticspool {
 	int fd;
+	uint64_t room_bytes;
 	uint64_t end; /* of what was written */
 	struct place *places;
 };
@@ -47,7 +48,8 @@ static int file_make(const char *folder)
 	return fd;
 }
 
-struct staticspool *staticspool_new(const char *folder, guint count, GError **error)
+struct staticspool *staticspool_new(const char *folder, guint count, uint64_t room_bytes,
+				    GError **error)
 {
 	const int fd = file_make(folder);
 	struct staticspool *spool;
@@ -59,6 +61,7 @@ struct staticspool *staticspool_new(const char *folder, guint count, GError **er
 	}
 	spool = g_new0(struct staticspool, 1);
 	spool->fd = fd;
+	spool->room_bytes = room_bytes;
 	spool->places = g_new0(struct place, count + 1u);
 	return spool;
 }
@@ -77,6 +80,10 @@ gboolean staticspool_put(struct staticspool *spool, guint object, const uint8_t 
 {
 	size_t done = 0;
 
+	if (size_bytes > spool->room_bytes - spool->end)
+		return failure_set(
+			error, FAULT_STATICDELTA_ROOM,
+			"the static delta makes more than the state folder has room for");
 	while (done < size_bytes) {
 		const ssize_t written = pwrite(spool->fd, bytes + done, size_bytes - done,
 					       (off_t)(spool->end + done));

@@ -10,11 +10,13 @@
 struct staticspool;
 typedef struct staticspool Staticspool; /* for g_autoptr() only */
 
-/* How many bytes it may come to: half of what is free in the folder, up to 64 GiB. */
+/* How many bytes it should come to: half of what is free in the folder, up to 64 GiB. */
 uint64_t staticspool_room(const char *folder);
 
-/* For objects of these numbers: 0 to count - 1. FAULT_STATICDELTA_ROOM here and below. */
-struct staticspool *staticspool_new(const char *folder, guint count, GError **error);
+/* For objects of these numbers, 0 to count - 1, of room_bytes in all. FAULT_STATICDELTA_ROOM here
+ * and below. */
+struct staticspool *staticspool_new(const char *folder, guint count, uint64_t room_bytes,
+				    GError **error);
 void staticspool_free(struct staticspool *spool); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Staticspool, staticspool_free)
 

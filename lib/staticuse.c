@@ -204,6 +204,7 @@ struct work {
 	guint first; /* number of the part's first object */
 };
 
+/* The stored bytes are gone afterwards: they are as large as what comes out of them may be. */
 static gboolean part_open(struct work *work, const struct staticdelta_part *part, GBytes *stored,
 			  GError **error)
 {
@@ -212,9 +213,11 @@ static gboolean part_open(struct work *work, const struct staticdelta_part *part
 	g_autoptr(DecoderRoom)
 		room = decoder_room_new(work->decoder, 0, size_bytes + part->object_count, error);
 
+	if (room != NULL)
+		memcpy(room->stored, data, size_bytes);
+	g_bytes_unref(stored);
 	if (room == NULL)
 		return FALSE;
-	memcpy(room->stored, data, size_bytes);
 	for (guint i = 0; i < part->object_count; i++)
 		room->stored[size_bytes + i] = object_at(work->use, work->first + i)->type;
 	return decoder_part_open(work->decoder, room, part->object_count, error);
@@ -339,12 +342,13 @@ static gboolean part_apply(struct staticuse *use, guint index, GError **error)
 	if (stored == NULL || !part_check(part, stored, error))
 		return FALSE;
 	if (use->spool == NULL)
-		use->spool = staticspool_new(use->folder, use->delta->objects->len, error);
+		use->spool = staticspool_new(use->folder, use->delta->objects->len,
+					     staticspool_room(use->folder), error);
 	if (use->spool == NULL)
 		return FALSE;
 	work.decoder = decoder = decoder_new(use->options.workers, NULL, use->options.cancellable,
 					     error);
-	return decoder != NULL && part_work(&work, part, stored, error);
+	return decoder != NULL && part_work(&work, part, g_steal_pointer(&stored), error);
 }
 
 GBytes *staticuse_take(struct staticuse *use, const uint8_t object[static STATICDELTA_HASH_SIZE],

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Stands in for azfetch, taken over by whoever wrote the bytes that it reads: it does one of the
- * things below, once for each time that it is asked. The mode stands in a file beside it. */
+ * things below, once for each time that it is asked. The mode stands in a file beside it. Where the
+ * real one stands beside it as "honest", all but parts of static deltas are left to that. */
 #include <glib.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -187,6 +188,24 @@ static void mode_unconfined(void)
 	_exit(2);
 }
 
+/* Looks at what is asked first, without taking it. */
+static gboolean is_of_parts(void)
+{
+	struct workerwire_message first = { .kind = 0 };
+
+	return recv(WORKERWIRE_FD, &first, sizeof first, MSG_PEEK) > 0 &&
+	       first.kind == WORKERWIRE_PART_OPEN;
+}
+
+/* Becomes the real one, if that is there and is to do it. */
+static void honest_run(const char *folder, char **argv)
+{
+	g_autofree char *path = g_build_filename(folder, "honest", NULL);
+
+	if (access(path, X_OK) == 0 && !is_of_parts())
+		(void)execv(path, argv); /* it is there */
+}
+
 int main(int argc, char **argv)
 {
 	g_autofree char *folder = g_path_get_dirname(argv[0]);
@@ -195,6 +214,7 @@ int main(int argc, char **argv)
 
 	if (!g_file_get_contents(path, &mode, NULL, NULL))
 		return 2;
+	honest_run(folder, argv);
 	if (strcmp(mode, "unconfined") == 0)
 		mode_unconfined();
 	if (strcmp(mode, "early") == 0)

@@ -325,6 +325,41 @@ def test_hostile():
             expect(server.objects_asked() == NEW or spoil is wrong_objects and server.objects_asked(), f"{spoil}")
 
 
+WORKERS = {             # what the decoder does that takes parts apart, and what is told of it
+    "die": "worker ended",
+    "crash": "the decode worker",
+    "flood": "worker floods",
+    "more": "an object that cannot be",
+    "idle": "of another checksum",
+    "event": "what nobody asked",
+    "unknown": "what nobody asked",
+    "short": "our language",
+    "fault": "with what cannot be",
+    "descriptors": "of another checksum",
+    "memory": "of another checksum",
+    "change": "of another checksum",
+}
+
+
+def test_workers():
+    """the process that takes parts apart was taken over by what it read: objects instead"""
+    for mode, words in WORKERS.items():
+        with Server() as server, Machine() as machine:
+            at = machine.folder / "libexec"
+            at.mkdir(mode=0o755)
+            shutil.copy(rig.program("AZUPDATED"), at / "azupdated")
+            shutil.copy(rig.program("AZFETCH"), at / "honest")
+            shutil.copy(rig.program("HOSTILE_WORKER"), at / "azfetch")
+            (at / "mode").write_text(mode)
+            machine.program = str(at / "azupdated")
+            machine.reboot("a")
+            machine.json("install", server.url)
+            machine.has_release("b", NUMBER)
+            told = re.findall(r"the static delta is of no use: (.*); objects are fetched instead", machine.told())
+            expect(len(told) == 1 and words in told[0], f"{mode}: {words!r} wanted: {told}")
+            expect(server.path("0") in server.asked and server.objects_asked() == NEW, mode)
+
+
 def test_unsigned_commit():
     """a good delta does not make up for a release that nobody signed"""
     with Server() as server, Machine() as machine:
