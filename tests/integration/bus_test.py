@@ -83,6 +83,7 @@ def test_properties_tell_their_changes():
         expect_equal(machine.gdbus("Manager.MarkBad", "b", "it burns").returncode, 0)
         expect_equal(machine.gdbus("Manager.HealthHold", "true").returncode, 0)
         (machine.folder / "watchdog").write_text("[watchdog]\nstate=missing\n")
+        (machine.folder / "etc-defaults").mkdir()       # of a release whose azetc has told nothing
         machine.cli("install", bundle(machine, "release shifted"))
         told = set()
         for interface, changes in re.findall(
