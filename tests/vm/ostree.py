@@ -15,7 +15,6 @@ import json
 import os
 import random
 import sys
-import time
 
 import machine as vm
 import mediaworld
@@ -27,7 +26,6 @@ from guest import mkguest
 
 REF, PUBLISHED = "os/demo", "azupdate/os/demo"
 VAR_MIB = 320
-STORE_S = 60            # what storing a release may take, under KVM
 CONFIGURATION = """[repository]
 url=ostree+http://{host}:{port}/repo#{ref}
 [network]
@@ -145,24 +143,6 @@ class OstreeStory(story.Story):
         return len(news), sum(int(line.split('"')[2].split()[1]) for line in news)
 
     # The chapters.
-
-    def wait(self, condition):
-        """Whether it came true, in as long as storing a release may take."""
-        deadline = time.monotonic() + STORE_S * self.guest.slowness
-        while not condition():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(2)
-        return True
-
-    def in_store(self):
-        listed = json.loads(self.run("azupdate store --json")).get("store", [])
-        return [entry["version"] for entry in listed if entry["complete"]]
-
-    def stored(self, versions):
-        """The store has the running release, too, and the job that stored it has ended."""
-        self.wait(lambda: self.in_store() == versions and not self.status()["jobs"])
-        self.check(self.in_store() == versions, f"the store has the versions {' '.join(versions)}")
 
     def first_boot(self):
         self.tell("Version 1, made of a commit, starts for the first time.")

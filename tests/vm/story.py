@@ -26,6 +26,7 @@ import releases
 import respawn
 
 BOOT_S = 40             # under KVM; machine.slowness makes it fit emulation
+STORE_S = 120           # what storing a release may take, which gives way to all else, likewise
 HOST = "10.0.2.2"       # QEMU's user network: this machine's loopback
 
 
@@ -191,6 +192,27 @@ class Story:
                     return
             time.sleep(1)
         raise vm.MachineError(f"slot {slot} did not come back in time")
+
+    def wait(self, condition):
+        """Whether it came true, in as long as storing a release may take."""
+        deadline = time.monotonic() + STORE_S * self.guest.slowness
+        while not condition():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(2)
+        return True
+
+    def is_busy(self):
+        return any(job["state"] == "running" for job in self.status()["jobs"])
+
+    def in_store(self):
+        listed = json.loads(self.run("azupdate store --json")).get("store", [])
+        return [entry["version"] for entry in listed if entry["complete"]]
+
+    def stored(self, versions):
+        """The store has the running release, too, and the job that stored it has ended."""
+        self.wait(lambda: self.in_store() == versions and not self.is_busy())
+        self.check(self.in_store() == versions, f"the store has the versions {' '.join(versions)}")
 
     # The chapters.
 
