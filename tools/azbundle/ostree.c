@@ -48,7 +48,8 @@ static gboolean content_note(gpointer user_data, const struct imagetree_node *fi
 	struct recipemake_content content = { offset, file->size_bytes, { 0 } };
 
 	/* The tree's reader made it of 32 bytes. */
-	g_assert(crypto_unhex(file->content, content.object, sizeof content.object));
+	if (!crypto_unhex(file->content, content.object, sizeof content.object))
+		g_assert_not_reached();
 	g_array_append_val(publish->contents, content);
 	return ostreetree_copy(publish->tree, file, fd, offset, error);
 }
@@ -140,7 +141,8 @@ static GBytes *recipe_make(struct publish *publish, const char *path, GError **e
 	if (recipe == NULL)
 		return NULL;
 	/* The tree's reader made it of 32 bytes. */
-	g_assert(crypto_unhex(publish->tree->commit, recipe->commit, sizeof recipe->commit));
+	if (!crypto_unhex(publish->tree->commit, recipe->commit, sizeof recipe->commit))
+		g_assert_not_reached();
 	return recipe_encode(recipe);
 }
 

@@ -115,7 +115,8 @@ static gboolean place_note(gpointer user_data, const struct imagetree_node *file
 
 	(void)fd, (void)error; /* nothing is written */
 	/* The tree's reader made it of 32 bytes. */
-	g_assert(crypto_unhex(file->content, object, sizeof object));
+	if (!crypto_unhex(file->content, object, sizeof object))
+		g_assert_not_reached();
 	/* The array is ours. */
 	source = (struct staticbase_source *)(uintptr_t)staticbase_find(making->base, object);
 	if (source != NULL) {
