@@ -39,19 +39,6 @@ struct objectfetch {
 	struct objectfetch_costs costs;
 };
 
-static guint object_hash(gconstpointer key)
-{
-	guint hash;
-
-	memcpy(&hash, key, sizeof hash);
-	return hash;
-}
-
-static gboolean object_equal(gconstpointer a, gconstpointer b)
-{
-	return memcmp(a, b, HASH) == 0;
-}
-
 static void entry_free(gpointer data)
 {
 	struct entry *entry = data;
@@ -215,7 +202,7 @@ struct objectfetch *objectfetch_new(const struct objectfetch_options *options)
 	fetch->packed_max = options->packed_max;
 	fetch->stop = g_cancellable_new();
 	fetch->queue = g_byte_array_new();
-	fetch->entries = g_hash_table_new_full(object_hash, object_equal, NULL, entry_free);
+	fetch->entries = g_hash_table_new_full(objectfile_hash, objectfile_equal, NULL, entry_free);
 	g_mutex_init(&fetch->lock);
 	g_cond_init(&fetch->changed);
 	for (unsigned i = 0; i < parallel; i++) {

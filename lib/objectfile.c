@@ -125,24 +125,42 @@ gboolean objectfile_folder_find(GBytes *bytes, const uint8_t object[static OBJEC
 	return object_bad(error, object, "is a folder without the file that is wanted");
 }
 
-/* The header that the checksum is over, with what stands in front of it. */
-static GBytes *header_make(GVariant *packed)
+guint objectfile_hash(gconstpointer object)
+{
+	guint hash;
+
+	memcpy(&hash, object, sizeof hash);
+	return hash;
+}
+
+gboolean objectfile_equal(gconstpointer a, gconstpointer b)
+{
+	return memcmp(a, b, OBJECTFILE_HASH_SIZE) == 0;
+}
+
+void objectfile_checksum(const struct objectfile_parts *parts,
+			 uint8_t ret_hash[static OBJECTFILE_HASH_SIZE])
+{
+	const uint32_t size = GUINT32_TO_BE((uint32_t)parts->header_size);
+	g_autofree uint8_t *head = g_malloc0(PREFIX_SIZE + parts->header_size);
+
+	memcpy(head, &size, sizeof size);
+	memcpy(head + PREFIX_SIZE, parts->header, parts->header_size);
+	crypto_digest("SHA256", head, PREFIX_SIZE + parts->header_size, parts->content,
+		      parts->content_size, ret_hash);
+}
+
+/* The header that the checksum is over. */
+static GVariant *header_make(GVariant *packed)
 {
 	g_autoptr(GVariant) attributes = NULL;
-	g_autoptr(GVariant) header = NULL;
-	uint32_t uid, gid, mode, device, size;
+	uint32_t uid, gid, mode, device;
 	const char *target;
-	GByteArray *bytes = g_byte_array_new();
 
 	g_variant_get(packed, "(tuuuu&s@a(ayay))", NULL, &uid, &gid, &mode, &device, &target,
 		      &attributes);
-	header = g_variant_ref_sink(
+	return g_variant_ref_sink(
 		g_variant_new("(uuuus@a(ayay))", uid, gid, mode, device, target, attributes));
-	size = GUINT32_TO_BE((uint32_t)g_variant_get_size(header));
-	g_byte_array_append(bytes, (const guint8 *)&size, sizeof size);
-	g_byte_array_append(bytes, (const guint8 *)"\0\0\0", PREFIX_SIZE - sizeof size);
-	g_byte_array_append(bytes, g_variant_get_data(header), (guint)g_variant_get_size(header));
-	return g_byte_array_free_to_bytes(bytes);
 }
 
 static GVariant *header_decode(const uint8_t *data, size_t size_bytes, size_t *ret_content)
@@ -166,8 +184,9 @@ GBytes *objectfile_content(GBytes *bytes, const uint8_t object[static OBJECTFILE
 	const uint8_t *data = g_bytes_get_data(bytes, &size_bytes);
 	size_t at = 0;
 	g_autoptr(GVariant) packed = header_decode(data, size_bytes, &at);
-	g_autoptr(GBytes) header = NULL;
+	g_autoptr(GVariant) header = NULL;
 	g_autofree uint8_t *content = NULL;
+	struct objectfile_parts parts;
 	uint8_t hash[CRYPTO_HASH_SIZE];
 	uint64_t content_size;
 
@@ -187,8 +206,9 @@ GBytes *objectfile_content(GBytes *bytes, const uint8_t object[static OBJECTFILE
 		return NULL;
 	}
 	header = header_make(packed);
-	crypto_digest("SHA256", g_bytes_get_data(header, NULL), g_bytes_get_size(header), content,
-		      (size_t)content_size, hash);
+	parts = (struct objectfile_parts){ g_variant_get_data(header), g_variant_get_size(header),
+					   content, (size_t)content_size };
+	objectfile_checksum(&parts, hash);
 	if (memcmp(hash, object, sizeof hash) != 0) {
 		object_bad(error, object, "is damaged: its bytes have another checksum");
 		return NULL;

@@ -45,3 +45,17 @@ GBytes *objectfile_content(GBytes *bytes, const uint8_t object[static OBJECTFILE
 			   size_t size_max, GError **error);
 /* The ed25519 signatures in detached metadata, as GBytes: none, if it has none or is malformed. */
 GPtrArray *objectfile_signatures(GBytes *metadata);
+
+/* A file object as its checksum sees it: the header is (uuuusa(ayay)). */
+struct objectfile_parts {
+	const uint8_t *header;
+	size_t header_size;
+	const uint8_t *content;
+	size_t content_size;
+};
+void objectfile_checksum(const struct objectfile_parts *parts,
+			 uint8_t ret_hash[static OBJECTFILE_HASH_SIZE]);
+
+/* For hash tables whose keys are checksums. */
+guint objectfile_hash(gconstpointer object);
+gboolean objectfile_equal(gconstpointer a, gconstpointer b);

@@ -6,10 +6,11 @@
 #include "crypto.h"
 #include "decoder.h"
 #include "failure.h"
+#include "objectfile.h"
 #include "objectkeys.h"
 #include "staticspool.h"
 
-enum { HASH = STATICDELTA_HASH_SIZE, PREFIX_SIZE = 8 };
+enum { HASH = STATICDELTA_HASH_SIZE };
 
 struct staticuse {
 	struct staticuse_options options;
@@ -77,19 +78,6 @@ static GBytes *superblock_get(const struct staticuse *use, GError **error)
 	return g_steal_pointer(&superblock);
 }
 
-static guint object_hash(gconstpointer key)
-{
-	guint hash;
-
-	memcpy(&hash, key, sizeof hash);
-	return hash;
-}
-
-static gboolean object_equal(gconstpointer a, gconstpointer b)
-{
-	return memcmp(a, b, HASH) == 0;
-}
-
 static struct staticdelta_object *object_at(const struct staticuse *use, guint index)
 {
 	return &g_array_index(use->delta->objects, struct staticdelta_object, index);
@@ -98,7 +86,7 @@ static struct staticdelta_object *object_at(const struct staticuse *use, guint i
 /* Borrows the checksums from the delta. Of one that is there twice the first is taken. */
 static void numbers_fill(struct staticuse *use)
 {
-	use->numbers = g_hash_table_new(object_hash, object_equal);
+	use->numbers = g_hash_table_new(objectfile_hash, objectfile_equal);
 	for (guint i = use->delta->objects->len; i-- > 0;)
 		if (object_at(use, i)->type == STATICDELTA_FILE)
 			g_hash_table_insert(use->numbers, object_at(use, i)->checksum,
@@ -265,19 +253,15 @@ static uint8_t *object_make(const struct work *work, guint index,
 	return made;
 }
 
-/* The checksum over the header, with what stands in front of it, and the content. */
 static gboolean object_check(const struct staticpart_object *object, const uint8_t *made,
 			     const uint8_t *checksum, GError **error)
 {
-	g_autofree uint8_t *head = g_malloc0(PREFIX_SIZE + object->header_size);
-	const uint32_t size = GUINT32_TO_BE((uint32_t)object->header_size);
+	const struct objectfile_parts parts = { made, object->header_size,
+						made + object->header_size, object->content_size };
 	g_autofree char *hex = NULL;
-	uint8_t hash[CRYPTO_HASH_SIZE];
+	uint8_t hash[OBJECTFILE_HASH_SIZE];
 
-	memcpy(head, &size, sizeof size);
-	memcpy(head + PREFIX_SIZE, made, object->header_size);
-	crypto_digest("SHA256", head, PREFIX_SIZE + object->header_size, made + object->header_size,
-		      object->content_size, hash);
+	objectfile_checksum(&parts, hash);
 	if (memcmp(hash, checksum, sizeof hash) == 0)
 		return TRUE;
 	hex = crypto_hex(checksum, HASH);
