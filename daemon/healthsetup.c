@@ -42,7 +42,7 @@ void healthsetup_init(struct healthsetup *setup, struct server *server, struct m
 
 	machine_boot_get(machine, &setup->release);
 	setup->network = network_options(config);
-	setup->etc = etckeep_laid_text(config);
+	setup->etc = etckeep_laid_text(&laid);
 	setup->var_is_lost = laid.is_meant && laid.why == FAULT_VAR_MOUNT;
 	setup->options = (struct health_options){
 		.folders = config->health_dirs,

@@ -138,7 +138,8 @@ static void file_follow(const char *folder, const char *name, const char *text)
 
 void standing_message(const struct config *config, const struct machine_status *status)
 {
-	g_autofree char *etc = etckeep_laid_text(config);
+	g_auto(EtckeepLaid) laid = etckeep_laid(config);
+	g_autofree char *etc = etckeep_laid_text(&laid);
 	struct loginmessage message = { .etc = etc,
 					.floor = status->floor,
 					.floor_request = status->floor_request };

@@ -47,10 +47,9 @@ void etckeep_laid_clear(struct etckeep_laid *laid)
 }
 
 /* An azetc that has ended before its time has noted nothing, and laid nothing. */
-struct etckeep_laid etckeep_laid(const struct config *config)
+static struct etckeep_laid laid_decode(const struct config *config, const json_t *boot)
 {
 	g_autofree char *defaults = defaults_of(config);
-	g_autoptr(JsonValue) boot = boot_read(config);
 	const char *reason = json_string_value(json_object_get(boot, "laid_reason"));
 	struct etckeep_laid laid = {
 		.is_meant = g_file_test(defaults, G_FILE_TEST_IS_DIR),
@@ -66,28 +65,39 @@ struct etckeep_laid etckeep_laid(const struct config *config)
 	return laid;
 }
 
-char *etckeep_laid_text(const struct config *config)
+struct etckeep_laid etckeep_laid(const struct config *config)
 {
-	g_auto(EtckeepLaid) laid = etckeep_laid(config);
+	g_autoptr(JsonValue) boot = boot_read(config);
 
-	return laid.is_meant ? etclay_text(laid.lay, laid.reason) : NULL;
+	return laid_decode(config, boot);
+}
+
+char *etckeep_laid_text(const struct etckeep_laid *laid)
+{
+	return laid->is_meant ? etclay_text(laid->lay, laid->reason) : NULL;
+}
+
+static gboolean is_on(const struct config *config, const struct etckeep_laid *laid)
+{
+	g_autofree char *upper = upper_of(config);
+
+	return laid->is_meant && laid->lay != ETCLAY_RELEASE &&
+	       g_file_test(upper, G_FILE_TEST_IS_DIR);
 }
 
 gboolean etckeep_is_on(const struct config *config)
 {
 	g_auto(EtckeepLaid) laid = etckeep_laid(config);
-	g_autofree char *upper = upper_of(config);
 
-	return laid.is_meant && laid.lay != ETCLAY_RELEASE &&
-	       g_file_test(upper, G_FILE_TEST_IS_DIR);
+	return is_on(config, &laid);
 }
 
 gboolean etckeep_require(const struct config *config, GError **error)
 {
 	g_auto(EtckeepLaid) laid = etckeep_laid(config);
-	g_autofree char *text = etckeep_laid_text(config);
+	g_autofree char *text = etckeep_laid_text(&laid);
 
-	if (etckeep_is_on(config))
+	if (is_on(config, &laid))
 		return TRUE;
 	if (text != NULL)
 		return failure_set(error, laid.why, "%s", text);
@@ -239,8 +249,8 @@ static json_t *request_encode(const struct config *config)
 /* What azetc has done at this boot. */
 static json_t *boot_encode(const struct config *config)
 {
-	g_auto(EtckeepLaid) laid = etckeep_laid(config);
 	json_t *object = boot_read(config);
+	g_auto(EtckeepLaid) laid = laid_decode(config, object);
 
 	if (object == NULL && laid.is_meant)
 		object = json_pack("{s:s, s:I, s:s}", "laid", etclay_name(laid.lay), "laid_fault",

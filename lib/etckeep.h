@@ -29,7 +29,7 @@ void etckeep_laid_clear(struct etckeep_laid *laid);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EtckeepLaid, etckeep_laid_clear)
 struct etckeep_laid etckeep_laid(const struct config *config);
 /* As etclay_text(): NULL where the release keeps no changes, or all is well. */
-char *etckeep_laid_text(const struct config *config);
+char *etckeep_laid_text(const struct etckeep_laid *laid);
 
 /* Whether this boot has laid changes over the release's /etc. */
 gboolean etckeep_is_on(const struct config *config);

@@ -97,7 +97,7 @@ static void laying_tell(const struct laying *laying)
 		laying->lay, laying->why != NULL ? laying->why->message : "");
 	g_autoptr(JsonValue) object = laying_encode(laying);
 	g_autoptr(GError) error = NULL;
-	char *text = json_dumps(object, JSON_COMPACT);
+	g_autofree char *text = json_text(object, JSON_COMPACT);
 
 	if (done->stored != 0)
 		fprintf(stderr, "azetc: the changes of /etc that were left are state %u\n",
@@ -110,7 +110,6 @@ static void laying_tell(const struct laying *laying)
 		fprintf(stderr, "azetc: %s\n", not_as_meant);
 	if (text == NULL || !state_write(RUN, "etc.json", text, &error))
 		fprintf(stderr, "azetc: %s\n", error != NULL ? error->message : "no memory");
-	free(text); /* jansson's */
 }
 
 /* Else a machine that goes to and fro between two releases, and activates none, had more and more
