@@ -22,7 +22,8 @@ import tiny
 from measure import Failed, Results
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-PARTS = ["synthetic", "sizes", "ostree", "store", "times", "memory"]
+SIZES = {"sizes": sizes.Sizes.run, "ostree": sizes.Sizes.run_ostree, "slow": sizes.Sizes.run_slow}
+PARTS = ["synthetic", "sizes", "ostree", "slow", "store", "times", "memory"]
 
 
 def arguments():
@@ -48,7 +49,7 @@ def inputs_make(options, programs, parts):
     options.work.mkdir(parents=True, exist_ok=True)
     pairs = options.pairs.split(",")
     releases.pairs_make(programs.azbundle, options.work, pairs,
-                        releases.FORMATS if "sizes" in parts else releases.FORMATS[:2])
+                        releases.FORMATS if parts & {"sizes", "slow"} else releases.FORMATS[:2])
     return pairs
 
 
@@ -62,10 +63,9 @@ def bench(options, parts):
     pairs = inputs_make(options, programs, parts)
     results = Results(options.work / "results.json")
     scratch = options.work / "scratch"
-    if "sizes" in parts:
-        sizes.Sizes(results, options.work, scratch, programs).run(pairs)
-    if "ostree" in parts:
-        sizes.Sizes(results, options.work, scratch, programs).run_ostree(pairs)
+    for part, act in SIZES.items():
+        if part in parts:
+            act(sizes.Sizes(results, options.work, scratch / part, programs), pairs)
     if "store" in parts:
         history.History(results, options.work, scratch, programs).run()
     if parts & {"times", "memory"}:

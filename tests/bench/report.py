@@ -16,7 +16,6 @@ SAME = ["erofs+uki", "erofs-aligned+uki", "ext4+uki"]
 # Tool, images that are added up. What is not measured is left out.
 LINES = [("azupdate delta", ["erofs+uki"]), ("azupdate delta", ["erofs-aligned+uki"]),
          ("azupdate delta", ["ext4+uki"]),
-         ("azupdate delta, image alone", ["erofs", "uki"]), ("azupdate delta, image alone", ["ext4", "uki"]),
          ("azupdate any-to-any", ["erofs+uki"]), ("azupdate any-to-any", ["erofs-aligned+uki"]),
          ("azupdate any-to-any", ["ext4+uki"]),
          ("azupdate full", ["erofs+uki"]),
