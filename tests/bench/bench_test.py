@@ -18,6 +18,7 @@ import report
 import rivals
 import rootimage
 import tap
+import times
 import tiny
 from web import Web
 
@@ -159,6 +160,30 @@ def goals_are_judged(at):
                  "| zstd -19 --patch-from, tuned, erofs + uki | 0.500 (4) |"):
         assert line in text, f"{line}\n{text}"
     xml.dom.minidom.parse(str(at / "sizes.svg"))
+
+
+@case
+def time_goals_are_judged(at):
+    results = measure.Results(at / "results.json")
+    assert "goal" not in report.write(results, at)
+    for what, median in ((report.FULL, 12.0), ("raw: decode, hash twice and write, at once", 10.0),
+                         ("rauc install, plain bundle", 15.0), (report.DELTA, 2.0)):
+        results.put({"part": "times", "what": what}, {"median": median, "all": [median], "bytes": 1000})
+    for what, written in (("first", 100000), ("second", 0)):
+        results.put({"part": "times", "what": f"{what} install"}, {"read": 5, "written": written})
+    results.put({"part": "times", "what": "peak memory, image of 1GiB"}, {"memory": 128 << 20, "wall": 1.0})
+    text = report.write(results, at)
+    for line in ("the raw rates, all at once: 1.20, goal 1.25: met", "to rauc install: 0.80, goal 0.65: NOT met",
+                 "the same and reading back: not measured", "casync extract with its seed: not measured",
+                 "bytes written first: 0.00, goal 0.001: met", "image of 1GiB, to 64 MiB: 2.00, goal 1.0: NOT met"):
+        assert line in text, f"{line}\n{text}"
+
+
+@case
+def commands_end_together(at):
+    times.together([["sh", "-c", f"echo > {at}/one"], ["true"]])
+    assert (at / "one").exists()
+    fails(times.together, [["true"], ["false"]])
 
 
 @case

@@ -20,6 +20,7 @@ class Programs:
         self.azbundle = build / "tools" / "azbundle" / "azbundle"
         self.installer = build / "tests" / "bench" / "bench-install"
         self.delta = build / "tests" / "bench" / "bench-delta"
+        self.hasher = build / "tests" / "bench" / "bench-hash"
         self.storer = build / "tests" / "bench" / "bench-store"
 
 
