@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "objectcache.h"
 
+#include <string.h>
+
 struct cached {
-	uint32_t object;
+	uint8_t object[OBJECTFILE_HASH_SIZE];
 	GBytes *content;
 };
 
@@ -18,11 +20,13 @@ void objectcache_clear(struct objectcache *cache)
 	cache->size_bytes = 0;
 }
 
-void objectcache_add(struct objectcache *cache, uint32_t object, GBytes *content)
+void objectcache_add(struct objectcache *cache, const uint8_t object[static OBJECTFILE_HASH_SIZE],
+		     GBytes *content)
 {
 	struct cached *cached = g_new(struct cached, 1);
 
-	*cached = (struct cached){ object, g_bytes_ref(content) };
+	memcpy(cached->object, object, sizeof cached->object);
+	cached->content = g_bytes_ref(content);
 	g_queue_push_head(&cache->entries, cached);
 	cache->size_bytes += g_bytes_get_size(content);
 	while (cache->size_bytes > cache->size_max) {
@@ -33,12 +37,13 @@ void objectcache_add(struct objectcache *cache, uint32_t object, GBytes *content
 	}
 }
 
-GBytes *objectcache_find(struct objectcache *cache, uint32_t object)
+GBytes *objectcache_find(struct objectcache *cache,
+			 const uint8_t object[static OBJECTFILE_HASH_SIZE])
 {
 	for (GList *at = cache->entries.head; at != NULL; at = at->next) {
 		struct cached *cached = at->data;
 
-		if (cached->object != object)
+		if (!objectfile_equal(cached->object, object))
 			continue;
 		g_queue_unlink(&cache->entries, at);
 		g_queue_push_head_link(&cache->entries, at);

@@ -6,6 +6,8 @@
 #include <glib.h>
 #include <stdint.h>
 
+#include "objectfile.h"
+
 /* All zeros but the limit: an empty one. */
 struct objectcache {
 	GQueue entries; /* the last used one first */
@@ -15,5 +17,7 @@ struct objectcache {
 
 void objectcache_clear(struct objectcache *cache);
 /* NULL: it is not there. The caller unrefs. */
-GBytes *objectcache_find(struct objectcache *cache, uint32_t object);
-void objectcache_add(struct objectcache *cache, uint32_t object, GBytes *content);
+GBytes *objectcache_find(struct objectcache *cache,
+			 const uint8_t object[static OBJECTFILE_HASH_SIZE]);
+void objectcache_add(struct objectcache *cache, const uint8_t object[static OBJECTFILE_HASH_SIZE],
+		     GBytes *content);

@@ -67,6 +67,40 @@ uint64_t recipe_end(const struct recipe *recipe, guint segment)
 						   : recipe->total_bytes;
 }
 
+/* The number in `to` of an object of `from`. */
+static uint32_t object_take(struct recipe *to, const struct recipe *from, uint32_t object,
+			    GHashTable *numbers)
+{
+	const guint known = GPOINTER_TO_UINT(
+		g_hash_table_lookup(numbers, GUINT_TO_POINTER(object + 1)));
+	const uint32_t number = recipe_object_count(to);
+
+	if (object == RECIPE_ZEROS)
+		return RECIPE_ZEROS;
+	if (known != 0)
+		return known - 1;
+	g_byte_array_append(to->objects, recipe_object(from, object), RECIPE_HASH_SIZE);
+	g_hash_table_insert(numbers, GUINT_TO_POINTER(object + 1), GUINT_TO_POINTER(number + 1));
+	return number;
+}
+
+struct recipe *recipe_prefix(const struct recipe *recipe, uint64_t end)
+{
+	struct recipe *prefix = recipe_new();
+	GHashTable *numbers = g_hash_table_new(NULL, NULL);
+
+	memcpy(prefix->commit, recipe->commit, sizeof prefix->commit);
+	for (guint i = 0; i < recipe->segments->len && prefix->total_bytes < end; i++) {
+		const struct recipe_segment *segment = segment_at(recipe, i);
+		const uint64_t stop = MIN(recipe_end(recipe, i), end);
+
+		recipe_add(prefix, object_take(prefix, recipe, segment->object, numbers),
+			   segment->offset, stop - segment->start);
+	}
+	g_hash_table_unref(numbers);
+	return prefix;
+}
+
 guint recipe_find(const struct recipe *recipe, uint64_t position)
 {
 	guint low = 0, high = recipe->segments->len;

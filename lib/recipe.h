@@ -20,6 +20,11 @@ enum {
 
 static const uint64_t RECIPE_BUNDLE_MAX = (uint64_t)1 << 37; /* bytes of the bundle */
 
+/* Files of the release's commit: of the whole bundle, and of its head, which is all in front of its
+ * full payloads: what a check reads, and an install that a delta does for. */
+static const char RECIPE_NAME[] = "recipe";
+static const char RECIPE_HEAD_NAME[] = "recipe-head";
+
 /* A run of the bundle's bytes. The next one starts where it ends. */
 struct recipe_segment {
 	uint64_t start;  /* in the bundle */
@@ -45,6 +50,10 @@ const uint8_t *recipe_object(const struct recipe *recipe, uint32_t object);
 /* Appends `size_bytes` of an object, or zeros; joined with the last segment where that is possible.
  * total_bytes grows. */
 void recipe_add(struct recipe *recipe, uint32_t object, uint64_t offset, uint64_t size_bytes);
+
+/* The recipe of the first `end` bytes, with the objects of those alone. `end` is not above
+ * total_bytes. */
+struct recipe *recipe_prefix(const struct recipe *recipe, uint64_t end);
 
 /* Where the segment ends. */
 uint64_t recipe_end(const struct recipe *recipe, guint segment);

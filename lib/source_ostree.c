@@ -82,7 +82,7 @@ static GBytes *content_make(struct source_ostree *ostree, const uint8_t *object,
 static GBytes *object_content(struct source_ostree *ostree, uint32_t number, GError **error)
 {
 	const uint8_t *object = recipe_object(ostree->recipe, number);
-	GBytes *content = objectcache_find(&ostree->cache, number);
+	GBytes *content = objectcache_find(&ostree->cache, object);
 	g_autoptr(GError) why = NULL;
 
 	if (content != NULL)
@@ -97,7 +97,7 @@ static GBytes *object_content(struct source_ostree *ostree, uint32_t number, GEr
 	if (content == NULL)
 		content = source_ostree_content_get(ostree, object, error);
 	if (content != NULL)
-		objectcache_add(&ostree->cache, number, content);
+		objectcache_add(&ostree->cache, object, content);
 	if (content != NULL && ostree->fetch != NULL)
 		objectfetch_resume(ostree->fetch);
 	return content;
@@ -124,6 +124,11 @@ static gboolean segment_read(struct source_ostree *ostree, const struct recipe_s
 	return TRUE;
 }
 
+static gboolean has_range(const struct recipe *recipe, uint64_t offset, size_t size_bytes)
+{
+	return offset <= recipe->total_bytes && size_bytes <= recipe->total_bytes - offset;
+}
+
 static gboolean ostree_read(struct source *source, uint64_t offset, uint8_t *bytes,
 			    size_t size_bytes, GError **error)
 {
@@ -132,10 +137,13 @@ static gboolean ostree_read(struct source *source, uint64_t offset, uint8_t *byt
 
 	if (ostree->recipe == NULL && !source_ostree_release_find(ostree, error))
 		return FALSE;
-	if (offset > source->total_bytes || size_bytes > source->total_bytes - offset)
+	if (!has_range(ostree->recipe, offset, size_bytes) &&
+	    !source_ostree_whole_get(ostree, error))
+		return FALSE;
+	if (!has_range(ostree->recipe, offset, size_bytes))
 		return failure_set(error, FAULT_BUNDLE_TRUNCATED,
 				   "%s ends at byte %" G_GUINT64_FORMAT, source->name,
-				   source->total_bytes);
+				   ostree->recipe->total_bytes);
 	for (index = recipe_find(ostree->recipe, offset); size_bytes > 0; index++) {
 		const struct recipe_segment *segment = &g_array_index(ostree->recipe->segments,
 								      struct recipe_segment, index);
@@ -173,12 +181,26 @@ static void range_announce(const struct recipe *recipe, const struct source_rang
 	}
 }
 
+/* What begins in the head may end behind it: nobody knows yet how long the head's parts are. */
+static gboolean needs_whole(const struct source_ostree *ostree, const struct source_range *ranges,
+			    size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (ranges[i].offset >= ostree->recipe->total_bytes)
+			return TRUE;
+	return FALSE;
+}
+
 static struct staticchoice ranges_choose(struct source_ostree *ostree,
 					 const struct source_range *ranges, size_t count)
 {
 	const struct staticchoice none = { .parts = 0 };
-	g_autofree uint8_t *seen = g_malloc0(recipe_object_count(ostree->recipe) + 1u);
+	g_autofree uint8_t *seen = NULL;
 
+	/* A failure is told to the read that follows. */
+	if (needs_whole(ostree, ranges, count) && !source_ostree_whole_get(ostree, NULL))
+		return none;
+	seen = g_malloc0(recipe_object_count(ostree->recipe) + 1u);
 	g_byte_array_set_size(ostree->wanted, 0);
 	for (size_t i = 0; i < count; i++)
 		range_announce(ostree->recipe, &ranges[i], ostree->wanted, seen);
@@ -215,6 +237,8 @@ static void ostree_close(struct source *source)
 	g_byte_array_unref(ostree->wanted);
 	tufget_free(ostree->get);
 	recipe_free(ostree->recipe);
+	g_clear_pointer(&ostree->folder, g_bytes_unref);
+	g_clear_error(&ostree->whole_failure);
 	g_free(ostree->origin);
 	g_free(ostree->ref);
 	g_free(ostree->key_folder);

@@ -33,6 +33,10 @@ struct source_ostree {
 	gboolean was_begun_anew; /* a worker, for this file */
 	struct pace_limit limit; /* over files: each comes as fast as it can */
 	struct recipe *recipe;   /* NULL: nothing was read yet */
+	gboolean is_whole;       /* the recipe is of all of the bundle, not of its head alone */
+	GError *whole_failure;   /* why the whole one could not be had */
+	GBytes *folder;          /* of the release's commit */
+	uint8_t folder_object[OBJECTFILE_HASH_SIZE];
 	char *origin;
 	uint64_t time_s; /* of the commit */
 	struct objectcache cache;
@@ -46,6 +50,9 @@ struct source_ostree {
 gboolean source_ostree_ref_get(struct source_ostree *ostree, GError **error);
 /* All that is checked before the first byte of the bundle is read: see source_open_ostree(). */
 gboolean source_ostree_release_find(struct source_ostree *ostree, GError **error);
+/* The recipe of the whole bundle, if there is only its head's so far; a failure stays one. Looks
+ * for a static delta, too: what that makes is in full payloads alone. */
+gboolean source_ostree_whole_get(struct source_ostree *ostree, GError **error);
 /* The content of a file object, fetched now. */
 GBytes *source_ostree_content_get(struct source_ostree *ostree, const uint8_t *object,
 				  GError **error);

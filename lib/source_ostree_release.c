@@ -225,7 +225,7 @@ void source_ostree_delta_tell(const struct source_ostree *ostree, const GError *
 }
 
 /* The delta from what this machine runs, if the release has one. */
-static void delta_find(struct source_ostree *ostree, GBytes *folder, const uint8_t *tree)
+static void delta_find(struct source_ostree *ostree)
 {
 	struct staticuse_options options = {
 		.base = ostree->base,
@@ -244,7 +244,7 @@ static void delta_find(struct source_ostree *ostree, GBytes *folder, const uint8
 	if (ostree->base == NULL || ostree->state_folder == NULL)
 		return;
 	name = staticbase_name(ostree->base->commit);
-	if (!objectfile_folder_find(folder, tree, name, file, NULL))
+	if (!objectfile_folder_find(ostree->folder, ostree->folder_object, name, file, NULL))
 		return;
 	memcpy(options.to, ostree->recipe->commit, sizeof options.to);
 	options.known = known = source_ostree_content_get(ostree, file, &why);
@@ -254,34 +254,74 @@ static void delta_find(struct source_ostree *ostree, GBytes *folder, const uint8
 		source_ostree_delta_tell(ostree, why);
 }
 
-static gboolean recipe_get(struct source_ostree *ostree, const struct objectfile_commit *commit,
-			   GError **error)
+/* Of this file of the release's folder; it must be of the commit that the release is of. */
+static struct recipe *recipe_get(struct source_ostree *ostree, const char *name, const char *origin,
+				 GError **error)
 {
-	g_autoptr(GBytes) folder = object_get(ostree, commit->tree, "dirtree",
-					      OBJECTFILE_METADATA_MAX, error);
 	uint8_t file[OBJECTFILE_HASH_SIZE];
 	g_autoptr(GBytes) content = NULL;
 	g_autoptr(Recipe) recipe = NULL;
-	g_autofree char *origin = NULL;
+	g_autofree char *commit = NULL;
 
-	if (folder == NULL || !objectfile_folder_find(folder, commit->tree, "recipe", file, error))
-		return FALSE;
+	if (!objectfile_folder_find(ostree->folder, ostree->folder_object, name, file, error))
+		return NULL;
 	content = source_ostree_content_get(ostree, file, error);
 	if (content != NULL)
 		recipe = recipe_decode(g_bytes_get_data(content, NULL), g_bytes_get_size(content),
 				       error);
 	if (recipe == NULL)
-		return FALSE;
-	origin = crypto_hex(recipe->commit, sizeof recipe->commit);
-	if (strcmp(origin, commit->origin) != 0)
-		return failure_set(error, FAULT_OSTREE_PINNED,
-				   "%s: the recipe is of commit %s, not of %s", ostree->source.name,
-				   origin, commit->origin);
-	ostree->origin = g_steal_pointer(&origin);
+		return NULL;
+	commit = crypto_hex(recipe->commit, sizeof recipe->commit);
+	if (strcmp(commit, origin) == 0)
+		return g_steal_pointer(&recipe);
+	failure_set(error, FAULT_OSTREE_PINNED, "%s: the recipe is of commit %s, not of %s",
+		    ostree->source.name, commit, origin);
+	return NULL;
+}
+
+static void whole_take(struct source_ostree *ostree, struct recipe *recipe)
+{
+	recipe_free(ostree->recipe);
+	ostree->recipe = recipe;
+	ostree->is_whole = TRUE;
 	ostree->source.total_bytes = recipe->total_bytes;
-	ostree->recipe = g_steal_pointer(&recipe);
-	delta_find(ostree, folder, commit->tree);
-	return TRUE;
+	delta_find(ostree);
+}
+
+gboolean source_ostree_whole_get(struct source_ostree *ostree, GError **error)
+{
+	struct recipe *recipe = NULL;
+
+	if (ostree->is_whole)
+		return TRUE;
+	if (ostree->whole_failure == NULL)
+		recipe = recipe_get(ostree, RECIPE_NAME, ostree->origin, &ostree->whole_failure);
+	if (recipe != NULL)
+		whole_take(ostree, recipe);
+	else
+		g_propagate_error(error, g_error_copy(ostree->whole_failure));
+	return recipe != NULL;
+}
+
+/* Only the head's at first: a check reads no more, and an install that a delta does for. What was
+ * published before there were heads has none. */
+static gboolean folder_read(struct source_ostree *ostree, const struct objectfile_commit *commit,
+			    GError **error)
+{
+	uint8_t file[OBJECTFILE_HASH_SIZE];
+
+	g_clear_pointer(&ostree->folder, g_bytes_unref); /* of a try that failed */
+	ostree->folder = object_get(ostree, commit->tree, "dirtree", OBJECTFILE_METADATA_MAX,
+				    error);
+	if (ostree->folder == NULL)
+		return FALSE;
+	memcpy(ostree->folder_object, commit->tree, sizeof ostree->folder_object);
+	g_free(ostree->origin);
+	ostree->origin = g_strdup(commit->origin);
+	if (!objectfile_folder_find(ostree->folder, commit->tree, RECIPE_HEAD_NAME, file, NULL))
+		return source_ostree_whole_get(ostree, error);
+	ostree->recipe = recipe_get(ostree, RECIPE_HEAD_NAME, commit->origin, error);
+	return ostree->recipe != NULL;
 }
 
 gboolean source_ostree_release_find(struct source_ostree *ostree, GError **error)
@@ -295,7 +335,7 @@ gboolean source_ostree_release_find(struct source_ostree *ostree, GError **error
 	bytes = object_get(ostree, ostree->commit, "commit", OBJECTFILE_METADATA_MAX, error);
 	done = bytes != NULL && objectfile_commit_decode(bytes, ostree->commit, &commit, error) &&
 	       signature_check(ostree, bytes, error) && commit_check(ostree, &commit, error) &&
-	       recipe_get(ostree, &commit, error);
+	       folder_read(ostree, &commit, error);
 	ostree->time_s = commit.time_s;
 	objectfile_commit_clear(&commit);
 	return done;

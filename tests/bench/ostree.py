@@ -83,3 +83,7 @@ def sizes(publisher, folders, at):
     yield "tree+uki", "azupdate from ostree", install(repository, old_bundle, image, make)
     make = repository.publish(bundle, f"--delta-from={old}")
     yield "tree+uki", "azupdate from ostree, static delta", install(repository, old_bundle, image, make)
+    delta = repository.at / "delta.azb"
+    made = publisher.delta(old_bundle, bundle, delta)
+    make = made + repository.publish(bundle, f"--delta={delta}")
+    yield "tree+uki", "azupdate from ostree, its own delta", install(repository, old_bundle, image, make)

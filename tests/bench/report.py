@@ -22,6 +22,7 @@ LINES = [("azupdate delta", ["erofs+uki"]), ("azupdate delta", ["erofs-aligned+u
          ("azupdate full", ["erofs+uki"]),
          ("ostree static delta", ["tree+uki"]), ("ostree objects", ["tree+uki"]),
          ("azupdate from ostree", ["tree+uki"]), ("azupdate from ostree, static delta", ["tree+uki"]),
+         ("azupdate from ostree, its own delta", ["tree+uki"]),
          ("ostree objects", ["tree"]),
          ("zstd -19 --patch-from, tuned", ["erofs", "uki"]), ("zstd -9 --patch-from", ["erofs", "uki"]),
          ("zstd -9 --patch-from", ["ext4", "uki"]), ("zstd -9 --patch-from", ["squashfs", "uki"]),

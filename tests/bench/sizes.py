@@ -119,7 +119,7 @@ class Sizes:
     def run_ostree(self, pairs):
         """Our source beside the objects of ostree's own."""
         for pair in pairs:
-            self.attempt(pair, "tree+uki", "azupdate from ostree, static delta", lambda: self.published(pair))
+            self.attempt(pair, "tree+uki", "azupdate from ostree, its own delta", lambda: self.published(pair))
             self.attempt(pair, "tree+uki", "ostree objects", lambda: self.ostree_objects(pair))
 
     # RAUC.

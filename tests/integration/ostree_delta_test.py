@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""azupdated and static deltas of an ostree repository: used where they cost less, and what a hostile server or signer
-can do with them. ostree_machine_test.py has all that goes without."""
+"""azupdated and deltas in an ostree repository, libostree's static ones and our own: used where they cost less, and what a
+hostile server or signer can do with them. ostree_machine_test.py has all that goes without."""
 import hashlib
 import lzma
 import os
@@ -45,6 +45,20 @@ class DeltaMaker(ostree.OstreeMaker):
 MAKER = DeltaMaker((1, NUMBER))
 CONTENTS = MAKER.contents[NUMBER]
 NEW = set(CONTENTS) - set(MAKER.contents[1])
+OWN = "own"     # release 2 again, with a delta of azbundle's own as well
+
+
+def own_publish():
+    MAKER.program("AZBUNDLE", "delta", "--old=1.azb", f"--new={NUMBER}.azb", "--output=delta.azb")
+    told = MAKER.program("AZBUNDLE", "ostree", "--repo=repo", "--sign-key=signer", "--delta=delta.azb",
+                         f"--delta-from={MAKER.commits[1]}", f"{NUMBER}.azb")
+    MAKER.commits[OWN] = re.search(r"commit (\w{64})\nref azupdate/os\n", told).group(1)
+    listed = ostree.run("ostree", f"--repo={MAKER.folder}/repo", "ls", "-RC", "azupdate/os").decode()
+    found = re.findall(r"^-\S+ +\d+ +\d+ +\d+ (\w{64}) /(\S+)$", listed, re.M)
+    return {name: ostree.object_path(commit, "filez") for commit, name in found}
+
+
+OWN_FILES = own_publish()
 DELTA = next((MAKER.folder / "repo" / "deltas").rglob("superblock")).parent.relative_to(MAKER.folder / "repo")
 
 
@@ -63,6 +77,21 @@ class Server(ostree.Server):
 
     def asked_bytes(self):
         return sum(os.path.getsize(self.folder / path[1:]) for path in set(self.asked))
+
+
+class OwnServer(Server):
+    """Its release has both kinds of deltas."""
+
+    def __init__(self):
+        super().__init__()
+        self.head(OWN)
+
+    def head_only(self):
+        """Nothing was asked for that a delta makes unnecessary."""
+        expect_equal(self.objects_asked(), set())
+        expect(OWN_FILES["recipe"] not in self.asked, "the whole recipe was fetched")
+        expect(not [path for path in self.asked if "deltas" in path], "the static delta was asked for")
+        expect_equal(len(self.asked), len(set(self.asked)), self.asked)
 
 
 class Machine(ostree.OstreeMachine):
@@ -134,6 +163,65 @@ def test_rest():
         machine.json("repair", "b", server.url)
         expect_equal(server.objects_asked(), {path})
         expect(machine.read("root_b") == right, "the slot is not what it was")
+
+
+# --- our own ---
+
+
+def test_own_used():
+    """a delta of our own is taken before all else, and neither the long recipe nor a static delta is asked for"""
+    with OwnServer() as server, Machine() as machine:
+        plan = machine.json("install", "--plan", server.url)["result"]
+        expect_equal([payload["delta"] for payload in plan["payloads"]], [True, True])
+        server.head_only()
+        server.asked.clear()
+        result = machine.json("install", server.url)["result"]
+        machine.has_release("b", NUMBER)
+        server.head_only()
+        expect_equal(result["fetched_bytes"], server.asked_bytes())
+        whole = sum(os.path.getsize(server.folder / path[1:]) for path in NEW)
+        print(f"# {result['fetched_bytes']} bytes in {len(server.asked)} requests, {whole} of objects")
+        expect(result["fetched_bytes"] * 10 < whole, f"{result['fetched_bytes']} of {whole} bytes")
+        machine.json("verify", "b")
+
+
+def test_own_checked():
+    """a check reads the head alone, an update by the policy the head and the delta"""
+    with OwnServer() as server, Machine(server.url) as machine:
+        machine.reboot("a")
+        machine.cli("check")
+        server.head_only()
+        expect(len(server.asked) <= 6, server.asked)
+        result = machine.json("update", "--automatic")["result"]
+        expect_equal((result["did"], result["version"]), ("activated", f"{NUMBER}.0"))
+        machine.has_release("b", NUMBER)
+        expect_equal(server.objects_asked(), set())
+        expect(OWN_FILES["recipe"] not in server.asked, "the whole recipe was fetched")
+
+
+def test_own_fails():
+    """the running image has rotted where the delta copies from: what it lacks comes as objects, in the same run"""
+    with OwnServer() as server, Machine() as machine:
+        root = machine.read("root_a")
+        old = [content for path, content in MAKER.contents[1].items() if path not in CONTENTS]
+        machine.write("root_a", root.index(old[0]) + 5000, b"rot")
+        machine.json("install", server.url)
+        machine.has_release("b", NUMBER)
+        expect("the delta of root is of no use" in machine.told(), machine.told())
+        expect(OWN_FILES["recipe"] in server.asked, "nothing was fetched instead")
+
+
+def test_own_damaged():
+    """a piece of the delta is not what the signed recipe says: refused, and the same command goes on later"""
+    with OwnServer() as server, Machine() as machine:
+        for name in sorted(OWN_FILES)[1:4]:
+            path = server.file(OWN_FILES[name])
+            good = path.read_bytes()
+            path.write_bytes(good[:-2] + bytes([good[-2] ^ 1]) + good[-1:])
+            machine.refuses("OSTREE_OBJECT", "install", server.url)
+            path.write_bytes(good)
+        machine.json("install", server.url)
+        machine.has_release("b", NUMBER)
 
 
 # --- hostile ones ---

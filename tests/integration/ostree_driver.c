@@ -36,7 +36,7 @@ static gboolean run(struct source *source, char **words, GError **error)
 	if (bundle == NULL || to == NULL)
 		return FALSE;
 	done = range_copy(source, at,
-			  is_range ? at + strtoull(words[6], NULL, 10) : source->total_bytes, to,
+			  is_range ? at + strtoull(words[6], NULL, 10) : bundle->total_bytes, to,
 			  error);
 	fclose(to);
 	printf("%u requests, %u retries, %" G_GUINT64_FORMAT " bytes, of %s\n", source->requests,

@@ -96,6 +96,25 @@ class World:
         assert ref == "azupdate/os/1"
         return bundle
 
+    def own_delta(self, old, new):
+        """A delta bundle, as azbundle makes it."""
+        path = self.at(f"delta-{os.path.basename(old)}-{os.path.basename(new)}")
+        run(AZBUNDLE, "delta", "--old", old, "--new", new, "-o", path)
+        return path
+
+    def republish(self, folder, ref="azupdate/os/1"):
+        """A signed commit of that folder, as azbundle would make it."""
+        commit = run("ostree", f"--repo={self.commit.repo}", "commit", "-b", ref, f"--tree=dir={folder}",
+                     f"--add-metadata-string=azupdate.commit={self.system}", "--owner-uid=0", "--owner-gid=0").stdout.strip()
+        path = os.path.join(self.commit.repo, "objects", commit[:2], commit[2:])
+        signature = subprocess.check_output(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.signer, "-in",
+                                             path + ".commit"])
+        # GVariant a{sv} of one entry, an aay of one signature.
+        value = signature + bytes([len(signature)]) + b"\0aay"
+        entry = b"ostree.sign.ed25519\0".ljust(24, b"\0") + value + bytes([20])
+        with open(path + ".commitmeta", "wb") as out:
+            out.write(entry + bytes([len(entry)]))
+
     def read(self, server, *more, ref="azupdate/os/1", ok=True):
         return run(DRIVER, f"{server.url}#{ref}", self.at("signers"), self.at("state"), self.at("read"), *more, ok=ok)
 
@@ -132,15 +151,16 @@ def test_parts(place):
         size = os.path.getsize(world.at("read"))
         server.asked.clear()
         told = world.read(server, 0, size - 8192, 4096).stdout
-        assert len([path for path in server.asked if path.endswith(".filez")]) <= 3, server.asked
+        # Both recipes, the head, and what is read.
+        assert len([path for path in server.asked if path.endswith(".filez")]) <= 4, server.asked
         assert int(told.split()[0]) == len(server.asked)
         world.release("2", **{"usr/f7": b"new" * 3000})
         server.asked.clear()
         world.read(server)
         fresh = {path for path in server.asked if path.endswith(".filez")} - before
-        # The new file; the recipe; the head with the manifest, both lists of hashes, the inodes, and the
+        # The new file; both recipes; the head with the manifest, both lists of hashes, the inodes, and the
         # UKI, which has another root hash in it.
-        assert len(fresh) == 7, fresh
+        assert len(fresh) == 8, fresh
 
 
 def test_hostile(place):
@@ -305,4 +325,57 @@ def test_deltas(place):
                       "--delta-from=none", bundle)
 
 
-sys.exit(ostreerig.main([test_whole, test_parts, test_hostile, test_network, test_publish, test_deltas]))
+def test_own_deltas(place):
+    """Deltas of azbundle's own are published in front of the release: read without its long recipe."""
+    world = World(place)
+    repo = world.commit.repo
+    bundles = [world.release(str(number), **{f"usr/f{number}": edited(world.files[f"usr/f{number}"])})
+               for number in (1, 2, 3)]
+    deltas = [world.own_delta(old, bundles[2]) for old in bundles[:2]]
+    words = lambda *more: (AZBUNDLE, "ostree", "--repo", repo, "--sign-key", world.signer, *more)
+    carrying = world.at("carrying")
+    run(AZBUNDLE, "delta", "--old", bundles[0], "--new", bundles[2], "--full", "-o", carrying)
+    # Its own one, the same from another file, and one more.
+    run(*words("--delta", deltas[0], f"--delta={deltas[1]}", carrying))
+    with Server(repo) as server:
+        world.read(server)
+        told = run(AZBUNDLE, "info", world.at("read")).stdout
+        assert told.count("delta index") == 4 and told.count("delta frames") == 4, told
+        run(AZBUNDLE, "verify", "--keyring", world.at("keys/ca.crt"), world.at("read"))
+        head = min(int(at) for at in re.findall(r"(?:parent|leaf) hashes .* at (\d+)", told))
+        server.asked.clear()
+        world.read(server, 0, 0, head)
+        few = len(server.asked)
+        server.asked.clear()
+        world.read(server)
+        assert few < len(server.asked) - 40, (few, server.asked)
+    ostreerig.refused("RECIPE_OTHER", *words("--delta", deltas[0], bundles[1]))
+    ostreerig.refused("BUILD_INPUT", *words("--delta", bundles[2], bundles[2]))
+    ostreerig.refused("BUNDLE_READ", *words("--delta", world.at("none"), bundles[2]))
+
+
+def test_no_head(place):
+    """What was published before there were recipes of heads is read as ever; one that lies is found out."""
+    world = World(place)
+    world.release("1")
+    repo = world.commit.repo
+    folder = world.at("folder")
+    run("ostree", f"--repo={repo}", "checkout", "-U", "azupdate/os/1", folder)
+    with Server(repo) as server:
+        world.read(server)
+        kept = open(world.at("read"), "rb").read()
+        os.unlink(os.path.join(folder, "recipe-head"))
+        world.republish(folder)
+        world.read(server)
+        assert open(world.at("read"), "rb").read() == kept
+        # The head of another commit, and one that has too little.
+        recipe = open(os.path.join(folder, "recipe"), "rb").read()
+        for bad, fault in ((recipe[:8] + bytes(32) + recipe[40:], "OSTREE_PINNED"), (recipe[:60], "RECIPE_FORMAT")):
+            with open(os.path.join(folder, "recipe-head"), "wb") as out:
+                out.write(bad)
+            world.republish(folder)
+            world.refused(server, fault)
+
+
+sys.exit(ostreerig.main([test_whole, test_parts, test_hostile, test_network, test_publish, test_deltas, test_own_deltas,
+                         test_no_head]))

@@ -121,6 +121,37 @@ static void wrong_segments_are_refused(void)
 	}
 }
 
+/* The content of a byte: its object's first byte and where in it, or 0. */
+static uint64_t byte_of(const struct recipe *recipe, uint64_t at)
+{
+	const struct recipe_segment *found = segment(recipe, recipe_find(recipe, at));
+
+	if (found->object == RECIPE_ZEROS)
+		return 0;
+	return (uint64_t)*recipe_object(recipe, found->object) << 56 |
+	       (found->offset + (at - found->start));
+}
+
+static void a_prefix_is_the_same_up_to_its_end(void)
+{
+	static const uint64_t ENDS[] = { 0, 1, 100, 150, 159, 160, 161, 4257, 4258, 4259, 5000 };
+	static const unsigned OBJECTS[] = { 0, 1, 1, 1, 1, 1, 1, 1, 2, 3, 3 };
+	g_autoptr(Recipe) recipe = recipe_make();
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(ENDS); i++) {
+		g_autoptr(Recipe) prefix = recipe_prefix(recipe, ENDS[i]);
+		g_autoptr(GBytes) bytes = recipe_encode(prefix);
+
+		expect(prefix->total_bytes == ENDS[i]);
+		expect(recipe_object_count(prefix) == OBJECTS[i]);
+		expect(memcmp(prefix->commit, recipe->commit, sizeof recipe->commit) == 0);
+		for (uint64_t at = 0; at < ENDS[i]; at++)
+			expect(byte_of(prefix, at) == byte_of(recipe, at));
+		if (ENDS[i] > 0)
+			expect(!is_refused(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)));
+	}
+}
+
 int main(void)
 {
 	static const struct tap_case CASES[] = {
@@ -129,6 +160,7 @@ int main(void)
 		{ "what was written is read", what_was_written_is_read },
 		{ "each cut, and what follows, is refused", each_cut_is_refused },
 		{ "segments outside of objects are refused", wrong_segments_are_refused },
+		{ "a prefix is the same up to its end", a_prefix_is_the_same_up_to_its_end },
 	};
 
 	return tap_run(CASES, G_N_ELEMENTS(CASES));

@@ -11,7 +11,7 @@
 #include "failure.h"
 #include "payload.h"
 
-enum { COPY_CHUNK = 1 << 20, PAYLOADS = 2, LINE_KB_DEFAULT = 100, LINE_KB_MAX = 1000000 };
+enum { PAYLOADS = 2, LINE_KB_DEFAULT = 100, LINE_KB_MAX = 1000000 };
 
 static const char *const NAMES[PAYLOADS] = { "uki", "root" };
 
@@ -139,41 +139,13 @@ static gboolean delta_make(const struct release *old, const struct release *new,
 	return TRUE;
 }
 
-static gboolean section_copy(const struct bundle *bundle, const struct bundle_section *section,
-			     FILE *to, GError **error)
-{
-	g_autofree uint8_t *chunk = g_malloc(COPY_CHUNK);
-
-	for (uint64_t done = 0; done < section->size_bytes;) {
-		const size_t size = (size_t)MIN(COPY_CHUNK, section->size_bytes - done);
-
-		if (!source_read(bundle->source, section->offset + done, chunk, size, error))
-			return FALSE;
-		if (fwrite(chunk, 1, size, to) != size)
-			return failure_set(error, FAULT_BUILD_OUTPUT,
-					   "cannot write a temporary file: %s", g_strerror(errno));
-		done += size;
-	}
-	return TRUE;
-}
-
 /* The new bundle's own sections, with their checksums: the full payloads, and deltas that it has
  * already. */
 static gboolean full_add(const struct bundle *bundle, GPtrArray *parts, GError **error)
 {
-	for (unsigned i = 0; i < bundle->section_count; i++) {
-		const struct bundle_section *section = &bundle->sections[i];
-		FILE *file = tmpfile();
-
-		if (file == NULL)
-			return failure_set(error, FAULT_BUILD_OUTPUT,
-					   "cannot make a temporary file: %s", g_strerror(errno));
-		if (!section_copy(bundle, section, file, error)) {
-			(void)fclose(file); /* of no use any more */
+	for (unsigned i = 0; i < bundle->section_count; i++)
+		if (!payload_section_add(bundle, &bundle->sections[i], parts, error))
 			return FALSE;
-		}
-		bundlewrite_part_add(parts, section, NULL, file);
-	}
 	return TRUE;
 }
 

@@ -18,7 +18,7 @@
 #include "recipemake.h"
 
 static char *repo, *ref, *key;
-static char **bases;
+static char **bases, **deltas;
 
 static const GOptionEntry ENTRIES[] = {
 	{ "repo", 0, 0, G_OPTION_ARG_FILENAME, &repo, "ostree repository with its commit",
@@ -27,6 +27,10 @@ static const GOptionEntry ENTRIES[] = {
 	  "ref to publish under (azupdate/ and the ref that the release was made of)", "REF" },
 	{ "sign-key", 0, 0, G_OPTION_ARG_STRING, &key, "ed25519 key to sign the commit with",
 	  "KEY" },
+	{ "delta", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &deltas,
+	  "publish that delta to the release, too, as azbundle delta made it; may be given "
+	  "several times",
+	  "BUNDLE" },
 	{ "delta-from", 0, 0, G_OPTION_ARG_STRING_ARRAY, &bases,
 	  "publish a static delta from that commit, too; auto: from what the ref names now",
 	  "REV" },
@@ -92,6 +96,75 @@ static gboolean uki_make(struct publish *publish, const char *path, GError **err
 	return done;
 }
 
+/* --- deltas of our own: sections of the bundle that is published --- */
+
+static gboolean is_delta(const struct bundle_section *section)
+{
+	return section->kind == BUNDLE_DELTA_INDEX || section->kind == BUNDLE_DELTA_FRAMES;
+}
+
+static gboolean is_there(const GPtrArray *parts, const struct bundle_section *section)
+{
+	for (guint i = 0; i < parts->len; i++) {
+		const struct bundlewrite_part *part = g_ptr_array_index(parts, i);
+
+		if (part->section.kind == section->kind &&
+		    strcmp(part->section.name, section->name) == 0 &&
+		    memcmp(part->section.base, section->base, sizeof section->base) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* One from the same base is enough: the first one. */
+static gboolean sections_take(const struct bundle *bundle, GPtrArray *parts, GError **error)
+{
+	for (unsigned i = 0; i < bundle->section_count; i++) {
+		const struct bundle_section *section = &bundle->sections[i];
+
+		if (is_delta(section) && !is_there(parts, section) &&
+		    !payload_section_add(bundle, section, parts, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean has_delta(const struct bundle *bundle)
+{
+	for (unsigned i = 0; i < bundle->section_count; i++)
+		if (is_delta(&bundle->sections[i]))
+			return TRUE;
+	return FALSE;
+}
+
+static gboolean delta_take(const struct publish *publish, const char *path, GPtrArray *parts,
+			   GError **error)
+{
+	g_autoptr(Source) source = payload_source(path, error);
+	g_autoptr(Bundle) bundle = source != NULL ? bundle_open(source, NULL, error) : NULL;
+
+	if (bundle == NULL)
+		return FALSE;
+	if (!g_bytes_equal(bundle->manifest_bytes, publish->bundle->manifest_bytes))
+		return failure_set(error, FAULT_RECIPE_OTHER, "%s is of another release", path);
+	if (!has_delta(bundle))
+		return failure_set(error, FAULT_BUILD_INPUT, "%s has no delta", path);
+	return sections_take(bundle, parts, error);
+}
+
+/* Of the bundle itself, and of the ones that were named. */
+static gboolean deltas_take(const struct publish *publish, GPtrArray *parts, GError **error)
+{
+	if (!sections_take(publish->bundle, parts, error))
+		return FALSE;
+	for (char **path = deltas; path != NULL && *path != NULL; path++)
+		if (!delta_take(publish, *path, parts, error))
+			return FALSE;
+	return TRUE;
+}
+
+/* --- the bundle and its recipe --- */
+
 /* The same release, in blocks as they are: what the recipe is of. */
 static gboolean plain_make(struct publish *publish, const char *path, GError **error)
 {
@@ -102,7 +175,8 @@ static gboolean plain_make(struct publish *publish, const char *path, GError **e
 	const struct bundlewrite_image images[] = { { "uki", uki, &manifest->uki },
 						    { "root", root, &manifest->root } };
 	g_autoptr(GPtrArray) parts = bundlewrite_parts_new();
-	const gboolean done = root_make(publish, root, error) && uki_make(publish, uki, error) &&
+	const gboolean done = deltas_take(publish, parts, error) &&
+			      root_make(publish, root, error) && uki_make(publish, uki, error) &&
 			      bundlewrite_full(&PLAIN, images, G_N_ELEMENTS(images), parts,
 					       error) &&
 			      bundlewrite_assemble(path, publish->bundle->manifest_bytes,
@@ -122,28 +196,53 @@ static gboolean chunk_store(gpointer user_data, unsigned number, GBytes *chunk,
 	return ostreewrite_file(publish->write, "chunk", name, chunk, ret_object, error);
 }
 
-static GBytes *recipe_make(struct publish *publish, const char *path, GError **error)
+/* Where the full payloads begin: a bundle has its deltas in front of them. */
+static uint64_t head_end(const struct bundle *bundle)
+{
+	uint64_t end = bundle->total_bytes;
+
+	for (unsigned i = 0; i < bundle->section_count; i++)
+		if (!is_delta(&bundle->sections[i]))
+			end = MIN(end, bundle->sections[i].offset);
+	return end;
+}
+
+static gboolean recipe_store(struct publish *publish, const struct recipe *recipe, const char *name,
+			     GError **error)
+{
+	g_autoptr(GBytes) bytes = recipe_encode(recipe);
+	uint8_t object[RECIPE_HASH_SIZE];
+
+	if (g_bytes_get_size(bytes) > RECIPE_CONTENT_MAX)
+		return failure_set(error, FAULT_RECIPE_FORMAT,
+				   "the %s would have %" G_GSIZE_FORMAT " bytes", name,
+				   g_bytes_get_size(bytes));
+	return ostreewrite_file(publish->write, NULL, name, bytes, object, error);
+}
+
+static gboolean recipe_make(struct publish *publish, const char *path, GError **error)
 {
 	g_autoptr(Source) source = payload_source(path, error);
 	g_autoptr(Bundle) plain = source != NULL ? bundle_open(source, NULL, error) : NULL;
 	g_autoptr(GMappedFile) mapped = g_mapped_file_new(path, FALSE, NULL);
 	g_autoptr(GBytes) bytes = mapped != NULL ? g_mapped_file_get_bytes(mapped) : NULL;
 	g_autoptr(Recipe) recipe = NULL;
+	g_autoptr(Recipe) head = NULL;
 	const struct recipemake make = { plain, bytes, publish->contents, chunk_store, publish };
 
 	if (plain == NULL)
-		return NULL;
-	if (bytes == NULL) {
-		failure_set(error, FAULT_BUILD_OUTPUT, "cannot read %s", path);
-		return NULL;
-	}
+		return FALSE;
+	if (bytes == NULL)
+		return failure_set(error, FAULT_BUILD_OUTPUT, "cannot read %s", path);
 	recipe = recipemake(&make, error);
 	if (recipe == NULL)
-		return NULL;
+		return FALSE;
 	/* The tree's reader made it of 32 bytes. */
 	if (!crypto_unhex(publish->tree->commit, recipe->commit, sizeof recipe->commit))
 		g_assert_not_reached();
-	return recipe_encode(recipe);
+	head = recipe_prefix(recipe, head_end(plain));
+	return recipe_store(publish, recipe, RECIPE_NAME, error) &&
+	       recipe_store(publish, head, RECIPE_HEAD_NAME, error);
 }
 
 static gboolean deltas_make(struct publish *publish, GError **error)
@@ -168,20 +267,11 @@ static gboolean commit_make(struct publish *publish, char **ret_commit, GError *
 	g_autofree char *subject = g_strdup_printf("%s %s", manifest->product, manifest->version);
 	const struct ostreewrite_commit commit = { ref, subject, manifest->version,
 						   publish->tree->commit, key };
-	g_autoptr(GBytes) recipe = NULL;
-	uint8_t object[RECIPE_HASH_SIZE];
+	const gboolean done = plain_make(publish, plain, error) &&
+			      recipe_make(publish, plain, error);
 
-	if (plain_make(publish, plain, error))
-		recipe = recipe_make(publish, plain, error);
 	(void)g_unlink(plain); /* it may not be there */
-	if (recipe == NULL)
-		return FALSE;
-	if (g_bytes_get_size(recipe) > RECIPE_CONTENT_MAX)
-		return failure_set(error, FAULT_RECIPE_FORMAT,
-				   "the recipe would have %" G_GSIZE_FORMAT " bytes",
-				   g_bytes_get_size(recipe));
-	return ostreewrite_file(publish->write, NULL, "recipe", recipe, object, error) &&
-	       deltas_make(publish, error) &&
+	return done && deltas_make(publish, error) &&
 	       ostreewrite_commit(publish->write, &commit, ret_commit, error);
 }
 

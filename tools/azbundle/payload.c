@@ -6,12 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bundlewrite.h"
 #include "crypto.h"
 #include "failure.h"
 #include "frame.h"
 #include "veritybuild.h"
 
-enum { BLOCK = VERITREE_BLOCK_SIZE };
+enum { BLOCK = VERITREE_BLOCK_SIZE, COPY_CHUNK = 1 << 20 };
 
 struct source *payload_source(const char *path, GError **error)
 {
@@ -167,4 +168,38 @@ gboolean payload_walk(const struct bundle *bundle, const char *name, FILE *to, G
 	    !payload_parents(bundle, name, hasher, leaves, error))
 		return FALSE;
 	return payload_frames(bundle, &(struct payload){ name, image, hasher, leaves, to }, error);
+}
+
+static gboolean section_copy(const struct bundle *bundle, const struct bundle_section *section,
+			     FILE *to, GError **error)
+{
+	g_autofree uint8_t *chunk = g_malloc(COPY_CHUNK);
+
+	for (uint64_t done = 0; done < section->size_bytes;) {
+		const size_t size = (size_t)MIN(COPY_CHUNK, section->size_bytes - done);
+
+		if (!source_read(bundle->source, section->offset + done, chunk, size, error))
+			return FALSE;
+		if (fwrite(chunk, 1, size, to) != size)
+			return failure_set(error, FAULT_BUILD_OUTPUT,
+					   "cannot write a temporary file: %s", g_strerror(errno));
+		done += size;
+	}
+	return TRUE;
+}
+
+gboolean payload_section_add(const struct bundle *bundle, const struct bundle_section *section,
+			     GPtrArray *parts, GError **error)
+{
+	FILE *file = tmpfile();
+
+	if (file == NULL)
+		return failure_set(error, FAULT_BUILD_OUTPUT, "cannot make a temporary file: %s",
+				   g_strerror(errno));
+	if (!section_copy(bundle, section, file, error)) {
+		(void)fclose(file); /* of no use any more */
+		return FALSE;
+	}
+	bundlewrite_part_add(parts, section, NULL, file);
+	return TRUE;
 }
