@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import sys
 
 import machine as vm
@@ -93,8 +94,20 @@ class OstreeWorld(releases.World):
     def disk_of(self, bundle, output, *words):
         super().disk_of(bundle, output, *mediaworld.DISK_SIZES, "--var-size", str(VAR_MIB), *words)
 
-    def publish(self, version):
-        self.run(self.azbundle, "ostree", "--repo", self.repo, "--sign-key", self.at("signer"), self.bundle(version))
+    def publish(self, version, *options):
+        self.run(self.azbundle, "ostree", "--repo", self.repo, "--sign-key", self.at("signer"), *options,
+                 self.bundle(version))
+
+    def delta(self, old, new):
+        path = self.at(f"{old}-{new}.azb")
+        self.run(self.azbundle, "delta", "--old", self.bundle(old), "--new", self.bundle(new), "-o", path)
+        return path
+
+    def objects(self, ref):
+        """{path in the commit: path on the server} of its files."""
+        listed = self.run("ostree", f"--repo={self.repo}", "ls", "-RC", ref)
+        return {name: f"/repo/objects/{commit[:2]}/{commit[2:]}.filez" for commit, name in re.findall(
+            r"^-\S+ +\d+ +\d+ +\d+ (\w{64}) (/\S+)$", listed, re.M)}
 
     def image(self, version):
         return self.at(version, "root.erofs")
@@ -136,11 +149,12 @@ class OstreeStory(story.Story):
                 disk.write(f"root_{letter}", at + number * BLOCK, b"rotten" * 600)
 
     def requests(self):
-        """(number, bytes) of what the server was asked for since the last call."""
+        """(number, bytes, paths) of what the server was asked for since the last call."""
         with open(self.world.at("nginx/access.log"), encoding="utf-8") as file:
             lines = file.read().splitlines()
         news, self.asked = lines[self.asked:], len(lines)
-        return len(news), sum(int(line.split('"')[2].split()[1]) for line in news)
+        fields = [line.split('"') for line in news]
+        return len(news), sum(int(each[2].split()[1]) for each in fields), {each[1].split()[1] for each in fields}
 
     # The chapters.
 
@@ -149,13 +163,13 @@ class OstreeStory(story.Story):
         self.guest.wait_ready(story.BOOT_S)
         self.expect_running("a", "1")       # it came committed: the store has it once version 2 is
 
-    def follow(self, version, slot):
+    def follow(self, version, slot, *options):
         self.tell(f"Version {version} is published: a signed commit on the ref that the machine follows.")
-        self.world.publish(version)
+        self.world.publish(version, *options)
         self.requests()
         self.command("check")
         self.command("update")
-        count, size = self.requests()
+        count, size, paths = self.requests()
         self.show(f"{count} requests, {size} bytes; the root image has {os.path.getsize(self.world.image(version))}")
         self.check(0 < size < os.path.getsize(self.world.bundle(version)) // 2,
                    "less than half of what the whole bundle has was fetched")
@@ -163,10 +177,20 @@ class OstreeStory(story.Story):
         self.expect_running(slot, version)
         self.expect_holds(slot, version)
         self.stored([str(number) for number in range(1, int(version) + 1)])
+        return paths
+
+    def follow_delta(self):
+        self.tell("Version 4 comes with a delta from version 3.")
+        before = self.world.objects(REF)
+        paths = self.follow("4", "b", "--delta", self.world.delta("3", "4"))
+        published = self.world.objects(PUBLISHED)
+        self.check(published["/recipe-head"] in paths and published["/recipe"] not in paths and
+                   not paths & set(before.values()), "neither a file of the system was fetched, nor the list of them")
 
     def followed(self):
-        for version, slot in (("2", "b"), ("3", "a"), ("4", "b")):
+        for version, slot in (("2", "b"), ("3", "a")):
             self.follow(version, slot)
+        self.follow_delta()
         self.command("store")
 
     def back_offline(self):

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
-#include <string.h>
 
-#include "client.h"
-#include "failure.h"
-#include "json.h"
 #include "storeread.h"
 #include "terminal.h"
 #include "timearg.h"
@@ -31,45 +27,24 @@ static void event_print(const json_t *event)
 	putchar('\n');
 }
 
-static int history_print(const char *text, GError **error)
+static void history_print(const json_t *history)
 {
-	g_autofree char *why = NULL;
-	g_autoptr(JsonValue) object = json_object_parse(text, strlen(text), &why);
 	const json_t *event;
 	size_t i;
 
-	if (object == NULL) {
-		failure_set(error, FAULT_BUS, "azupdated tells no history: %s", why);
-		return AZUPDATE_EXIT_FAILED;
-	}
-	if (json_array_size(json_object_get(object, "events")) == 0)
+	if (json_array_size(json_object_get(history, "events")) == 0)
 		puts("Nothing has happened yet.");
-	json_array_foreach(json_object_get(object, "events"), i, event) event_print(event);
-	if (json_array_size(json_object_get(object, "store")) > 0)
+	json_array_foreach(json_object_get(history, "events"), i, event) event_print(event);
+	if (json_array_size(json_object_get(history, "store")) > 0)
 		puts("\nStored releases:");
-	storeread_print(object);
-	return AZUPDATE_EXIT_OK;
+	storeread_print(history);
 }
 
 static int history_run(struct cli *cli, int argc, char **argv, GError **error)
 {
-	g_autoptr(BusUpdates) updates = NULL;
-	g_autofree char *text = NULL;
-	GError *cause = NULL;
-
 	if (!cli_parse(cli, NULL, 0, &argc, &argv, error))
 		return AZUPDATE_EXIT_USAGE;
-	updates = client_updates(cli, error);
-	if (updates == NULL)
-		return AZUPDATE_EXIT_FAILED;
-	if (!bus_updates_call_history_sync(updates, &text, NULL, &cause)) {
-		client_fail(error, cause);
-		return AZUPDATE_EXIT_FAILED;
-	}
-	if (!cli->json)
-		return history_print(text, error);
-	puts(text);
-	return AZUPDATE_EXIT_OK;
+	return storeread_history(cli, history_print, error);
 }
 
 const struct command COMMAND_HISTORY = {

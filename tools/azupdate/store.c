@@ -84,37 +84,11 @@ static int work_run(struct cli *cli, const struct work *work, GError **error)
 	return AZUPDATE_EXIT_OK;
 }
 
-static int list_print(const char *text, GError **error)
+static void list_print(const json_t *history)
 {
-	g_autofree char *why = NULL;
-	g_autoptr(JsonValue) history = json_object_parse(text, strlen(text), &why);
-
-	if (history == NULL) {
-		failure_set(error, FAULT_BUS, "azupdated tells no history: %s", why);
-		return AZUPDATE_EXIT_FAILED;
-	}
 	if (json_array_size(json_object_get(history, "store")) == 0)
 		puts("No past release is stored.");
 	storeread_print(history);
-	return AZUPDATE_EXIT_OK;
-}
-
-static int list_run(struct cli *cli, GError **error)
-{
-	g_autoptr(BusUpdates) updates = client_updates(cli, error);
-	g_autofree char *text = NULL;
-	GError *cause = NULL;
-
-	if (updates == NULL)
-		return AZUPDATE_EXIT_FAILED;
-	if (!bus_updates_call_history_sync(updates, &text, NULL, &cause)) {
-		client_fail(error, cause);
-		return AZUPDATE_EXIT_FAILED;
-	}
-	if (!cli->json)
-		return list_print(text, error);
-	puts(text);
-	return AZUPDATE_EXIT_OK;
 }
 
 static int store_run(struct cli *cli, int argc, char **argv, GError **error)
@@ -126,7 +100,7 @@ static int store_run(struct cli *cli, int argc, char **argv, GError **error)
 	if (argc == 3 && strcmp(argv[1], "restore") == 0)
 		return restore_version(cli, argv[2], &OPTIONS, error);
 	if (argc < 2 || (argc == 2 && strcmp(argv[1], "list") == 0))
-		return list_run(cli, error);
+		return storeread_history(cli, list_print, error);
 	for (size_t i = 0; i < G_N_ELEMENTS(WORKS); i++)
 		if (argc == 2 && strcmp(argv[1], WORKS[i].name) == 0)
 			return work_run(cli, &WORKS[i], error);

@@ -2,8 +2,10 @@
 #include "storeread.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "amount.h"
+#include "failure.h"
 #include "terminal.h"
 #include "timearg.h"
 
@@ -25,4 +27,31 @@ void storeread_print(const json_t *history)
 	size_t i;
 
 	json_array_foreach(json_object_get(history, "store"), i, entry) entry_print(entry);
+}
+
+int storeread_history(struct cli *cli, void (*print)(const json_t *history), GError **error)
+{
+	g_autoptr(BusUpdates) updates = client_updates(cli, error);
+	g_autoptr(JsonValue) history = NULL;
+	g_autofree char *text = NULL;
+	g_autofree char *why = NULL;
+	GError *cause = NULL;
+
+	if (updates == NULL)
+		return AZUPDATE_EXIT_FAILED;
+	if (!bus_updates_call_history_sync(updates, &text, NULL, &cause)) {
+		client_fail(error, cause);
+		return AZUPDATE_EXIT_FAILED;
+	}
+	if (cli->json) {
+		puts(text);
+		return AZUPDATE_EXIT_OK;
+	}
+	history = json_object_parse(text, strlen(text), &why);
+	if (history == NULL) {
+		failure_set(error, FAULT_BUS, "azupdated tells no history: %s", why);
+		return AZUPDATE_EXIT_FAILED;
+	}
+	print(history);
+	return AZUPDATE_EXIT_OK;
 }
