@@ -13,7 +13,7 @@ enum {
 	THREADS = 2,
 	/* What frames take together, with the blocks that workers have not written yet. One frame
 	 * alone may take more. */
-	MEMORY_MAX = 36 << 20,
+	MEMORY_MAX = 28 << 20,
 	STORED_SMALL = 1 << 20, /* bytes that a frame may have in memory before it reserves */
 };
 

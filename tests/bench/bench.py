@@ -87,6 +87,7 @@ def main():
     options.work.mkdir(parents=True, exist_ok=True)
     if options.again:
         (options.work / "results.json").unlink(missing_ok=True)
+        shutil.rmtree(options.work / "scratch", ignore_errors=True)
     try:
         return 0 if bench(options, set(options.parts.split(","))) else 1
     except Failed as why:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Parts "sizes" and "slow" of the benchmark: bytes, requests, time and memory of each tool on each pair."""
 import dataclasses
+import json
 import os
 import pathlib
 import shutil
@@ -143,15 +144,14 @@ class Sizes:
     # Ours.
 
     def release(self, publisher, name, kind, version):
-        """The bundle of a release: made once for all pairs."""
+        """The bundle of a release: made once for all pairs, and for a run that goes on."""
         root, source = self.folder / "release" / f"{name}.{kind}", self.folder / "release" / name
-        uki, bundle = publisher.at / f"{name}-{kind}.uki", publisher.at / f"{name}-{kind}.azb"
-        if (publisher.at, name, kind) not in self.costs:
+        uki, bundle, cost = (publisher.at / f"{name}-{kind}.{end}" for end in ("uki", "azb", "cost"))
+        if not cost.exists():
             publisher.uki(root, source, uki, kind)
-            self.costs[publisher.at, name, kind] = publisher.bundle(version, root, uki, bundle, kind)
-        return Release(root, bundle, self.costs[publisher.at, name, kind])
-
-    costs = {}
+            made = publisher.bundle(version, root, uki, bundle, kind)
+            cost.write_text(json.dumps(dataclasses.asdict(made)))
+        return Release(root, bundle, Cost(**json.loads(cost.read_text())))
 
     def image_delta(self, pair, kind):
         old, new = (self.image(pair, role, kind) for role in ("old", "new"))
