@@ -29,7 +29,7 @@ void objectcache_add(struct objectcache *cache, const uint8_t object[static OBJE
 	cached->content = g_bytes_ref(content);
 	g_queue_push_head(&cache->entries, cached);
 	cache->size_bytes += g_bytes_get_size(content);
-	while (cache->size_bytes > cache->size_max) {
+	while (cache->size_bytes > cache->size_max && cache->entries.length > OBJECTCACHE_KEPT) {
 		struct cached *oldest = g_queue_pop_tail(&cache->entries);
 
 		cache->size_bytes -= g_bytes_get_size(oldest->content);

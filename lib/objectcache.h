@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* The content of objects that were read a moment ago: neighbours in an image share objects. The one
- * that was used longest ago goes first. */
+ * that was used longest ago goes first; the last two stay, however large they are, for where one
+ * ends and the next begins an image is read to and fro. */
 
 #include <glib.h>
 #include <stdint.h>
 
 #include "objectfile.h"
+
+enum { OBJECTCACHE_KEPT = 2 };
 
 /* All zeros but the limit: an empty one. */
 struct objectcache {

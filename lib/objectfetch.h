@@ -13,7 +13,7 @@
 #include "objectfile.h"
 #include "tufget.h"
 
-enum { OBJECTFETCH_READY_MAX = 32 * 1024 * 1024 };
+enum { OBJECTFETCH_READY_MAX = 8 * 1024 * 1024 };
 
 struct objectfetch;
 

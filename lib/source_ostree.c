@@ -7,7 +7,7 @@
 #include "failure.h"
 #include "source_ostree_private.h"
 
-enum { CACHE_BYTES_MAX = 2 * RECIPE_CONTENT_MAX };
+enum { CACHE_BYTES_MAX = 8 << 20 }; /* more than what all threads of an install read at once */
 
 static const char SCHEME[] = "ostree+";
 
