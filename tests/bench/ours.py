@@ -82,6 +82,14 @@ class Device:
             run("fallocate", "-p", "-o", start, "-l", size, self.at / "disk")
         self.boot_from_a(running)
 
+    def blank(self, *, running):
+        """The same, with zeros: as of a partition, its blocks are there and need not be allocated."""
+        for name in ("boot_b", "root_b"):
+            start, size = self.parts[name]
+            run("dd", "if=/dev/zero", f"of={self.at / 'disk'}", "bs=1M", f"seek={start}", f"count={size}",
+                "oflag=seek_bytes", "iflag=count_bytes", "conv=notrunc,fsync", "status=none")
+        self.boot_from_a(running)
+
     def forget_a(self):
         """Nothing is left to copy from; the record still names the slot, whose release cannot be read."""
         for name in ("boot_a", "root_a"):

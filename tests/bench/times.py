@@ -210,9 +210,9 @@ class Times:
     def install_contestants(self, device, bare, service):
         pipeline = (f"zstd -q -dc {self.path('root.zst')} | "
                     f"dd of={self.path('written')} bs=1M conv=fsync status=none")
-        made = [("azupdate install, nothing to copy from", lambda: bare.empty(running=False),
+        made = [("azupdate install, nothing to copy from", lambda: bare.blank(running=False),
                  lambda: bare.install(self.bundle)),
-                ("azupdate install over the old release", lambda: device.empty(running=True),
+                ("azupdate install over the old release", lambda: device.blank(running=True),
                  lambda: device.install(self.bundle)),
                 ("zstd -d into dd conv=fsync, root alone", self.written_clean,
                  lambda: run("sh", "-c", pipeline)),
@@ -220,7 +220,7 @@ class Times:
         if service:
             made.insert(2, ("rauc install, plain bundle", nothing,
                             lambda: service.install(self.path("plain.raucb"))))
-        made.append(("azupdate install of a delta", lambda: device.empty(running=True),
+        made.append(("azupdate install of a delta", lambda: device.blank(running=True),
                      lambda: device.install(self.publisher.at / "delta.azb")))
         return made
 
