@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "client.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "busaddress.h"
@@ -211,4 +213,23 @@ char *client_other_slot(BusManager *manager, GError **error)
 	if (running == NULL)
 		return NULL;
 	return g_strdup(g_str_equal(running, "a") ? "b" : "a");
+}
+
+int client_print(struct cli *cli, const char *text, void (*print)(const json_t *object),
+		 const char *wrong, GError **error)
+{
+	g_autofree char *why = NULL;
+	g_autoptr(JsonValue) object = NULL;
+
+	if (cli->json) {
+		puts(text);
+		return AZUPDATE_EXIT_OK;
+	}
+	object = json_object_parse(text, strlen(text), &why);
+	if (object == NULL) {
+		failure_set(error, FAULT_BUS, "%s: %s", wrong, why);
+		return AZUPDATE_EXIT_FAILED;
+	}
+	print(object);
+	return AZUPDATE_EXIT_OK;
 }

@@ -48,7 +48,7 @@ static void lay_print(const json_t *list)
 		puts("This release keeps no local changes of /etc.");
 }
 
-static void list_print(json_t *list)
+static void list_print(const json_t *list)
 {
 	const json_t *request = json_object_get(list, "request");
 	const json_t *boot = json_object_get(list, "boot");
@@ -73,7 +73,7 @@ static void list_print(json_t *list)
 		printf("A boot will put back state %lld.\n", (long long)number);
 }
 
-static void diff_print(json_t *diff)
+static void diff_print(const json_t *diff)
 {
 	const json_t *row;
 	size_t i, conflicts = 0;
@@ -95,24 +95,7 @@ static void diff_print(json_t *diff)
 		       conflicts);
 }
 
-static int text_print(struct cli *cli, const char *text, void (*print)(json_t *object),
-		      GError **error)
-{
-	g_autofree char *why = NULL;
-	g_autoptr(JsonValue) object = NULL;
-
-	if (cli->json) {
-		puts(text);
-		return AZUPDATE_EXIT_OK;
-	}
-	object = json_object_parse(text, strlen(text), &why);
-	if (object == NULL) {
-		failure_set(error, FAULT_BUS, "azupdated gives no sense: %s", why);
-		return AZUPDATE_EXIT_FAILED;
-	}
-	print(object);
-	return AZUPDATE_EXIT_OK;
-}
+static const char NO_SENSE[] = "azupdated gives no sense";
 
 /* One thing that can be done; `number` of a state, or 0. */
 struct verb {
@@ -135,7 +118,7 @@ static int list_run(struct cli *cli, BusManager *manager, guint number, GError *
 
 	if (!bus_manager_call_etc_list_sync(manager, &text, NULL, &cause))
 		return fail(error, cause);
-	return text_print(cli, text, list_print, error);
+	return client_print(cli, text, list_print, NO_SENSE, error);
 }
 
 static int diff_run(struct cli *cli, BusManager *manager, guint number, GError **error)
@@ -145,7 +128,7 @@ static int diff_run(struct cli *cli, BusManager *manager, guint number, GError *
 
 	if (!bus_manager_call_etc_diff_sync(manager, number, &text, NULL, &cause))
 		return fail(error, cause);
-	return text_print(cli, text, diff_print, error);
+	return client_print(cli, text, diff_print, NO_SENSE, error);
 }
 
 static int state_tell(struct cli *cli, const char *words, guint number)

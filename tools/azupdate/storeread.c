@@ -2,10 +2,8 @@
 #include "storeread.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "amount.h"
-#include "failure.h"
 #include "terminal.h"
 #include "timearg.h"
 
@@ -32,9 +30,7 @@ void storeread_print(const json_t *history)
 int storeread_history(struct cli *cli, void (*print)(const json_t *history), GError **error)
 {
 	g_autoptr(BusUpdates) updates = client_updates(cli, error);
-	g_autoptr(JsonValue) history = NULL;
 	g_autofree char *text = NULL;
-	g_autofree char *why = NULL;
 	GError *cause = NULL;
 
 	if (updates == NULL)
@@ -43,15 +39,5 @@ int storeread_history(struct cli *cli, void (*print)(const json_t *history), GEr
 		client_fail(error, cause);
 		return AZUPDATE_EXIT_FAILED;
 	}
-	if (cli->json) {
-		puts(text);
-		return AZUPDATE_EXIT_OK;
-	}
-	history = json_object_parse(text, strlen(text), &why);
-	if (history == NULL) {
-		failure_set(error, FAULT_BUS, "azupdated tells no history: %s", why);
-		return AZUPDATE_EXIT_FAILED;
-	}
-	print(history);
-	return AZUPDATE_EXIT_OK;
+	return client_print(cli, text, print, "azupdated tells no history", error);
 }
