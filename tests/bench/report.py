@@ -7,6 +7,7 @@ import math
 import pathlib
 
 from measure import Results
+from times import RAW_AT_ONCE, RAW_READ_BACK
 
 MB = 1e6
 MEMORY_GOAL = 64 << 20
@@ -184,8 +185,8 @@ def goals(sizes):
 
 
 FULL, DELTA = "azupdate install, nothing to copy from", "azupdate install of a delta"
-TIME_GOALS = [("full install to the raw rates, all at once", FULL, "raw: decode, hash twice and write, at once", 1.25),
-              ("full install to the same and reading back", FULL, "raw: the same, and read back", 1.25),
+TIME_GOALS = [("full install to the raw rates, all at once", FULL, RAW_AT_ONCE, 1.25),
+              ("full install to the same and reading back", FULL, RAW_READ_BACK, 1.25),
               ("full install to rauc install", FULL, "rauc install, plain bundle", 0.65),
               ("delta install to casync extract with its seed", DELTA, "casync extract --seed, both images", 0.2)]
 

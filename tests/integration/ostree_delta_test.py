@@ -53,9 +53,7 @@ def own_publish():
     told = MAKER.program("AZBUNDLE", "ostree", "--repo=repo", "--sign-key=signer", "--delta=delta.azb",
                          f"--delta-from={MAKER.commits[1]}", f"{NUMBER}.azb")
     MAKER.commits[OWN] = re.search(r"commit (\w{64})\nref azupdate/os\n", told).group(1)
-    listed = ostree.run("ostree", f"--repo={MAKER.folder}/repo", "ls", "-RC", "azupdate/os").decode()
-    found = re.findall(r"^-\S+ +\d+ +\d+ +\d+ (\w{64}) /(\S+)$", listed, re.M)
-    return {name: ostree.object_path(commit, "filez") for commit, name in found}
+    return ostree.files_of(MAKER.folder / "repo", "azupdate/os")
 
 
 OWN_FILES = own_publish()
@@ -97,6 +95,11 @@ class OwnServer(Server):
 class Machine(ostree.OstreeMachine):
     def __init__(self, url=None):
         super().__init__(url, maker=MAKER)
+
+    def rot(self):
+        """Of what runs, where a delta refers to it."""
+        old = next(content for path, content in MAKER.contents[1].items() if path not in CONTENTS)
+        self.write("root_a", self.read("root_a").index(old) + 5000, b"rot")
 
     def told(self):
         return (self.folder / "log").read_text()
@@ -202,9 +205,7 @@ def test_own_checked():
 def test_own_fails():
     """the running image has rotted where the delta copies from: what it lacks comes as objects, in the same run"""
     with OwnServer() as server, Machine() as machine:
-        root = machine.read("root_a")
-        old = [content for path, content in MAKER.contents[1].items() if path not in CONTENTS]
-        machine.write("root_a", root.index(old[0]) + 5000, b"rot")
+        machine.rot()
         machine.json("install", server.url)
         machine.has_release("b", NUMBER)
         expect("the delta of root is of no use" in machine.told(), machine.told())
@@ -459,9 +460,7 @@ def test_unsigned_commit():
 def test_base_damaged():
     """the running image has rotted where the delta refers to it: objects instead"""
     with Server() as server, Machine() as machine:
-        root = machine.read("root_a")
-        old = [content for path, content in MAKER.contents[1].items() if path not in CONTENTS]
-        machine.write("root_a", root.index(old[0]) + 5000, b"rot")
+        machine.rot()
         machine.json("install", server.url)
         machine.has_release("b", NUMBER)
         expect("makes bytes of another checksum" in machine.told(), machine.told())

@@ -33,6 +33,13 @@ def object_path(commit, kind):
     return f"/objects/{commit[:2]}/{commit[2:]}.{kind}"
 
 
+def files_of(repo, ref):
+    """{path in the commit: path on the server} of its files."""
+    text = run("ostree", f"--repo={repo}", "ls", "-RC", ref).decode()
+    found = re.findall(r"^-\S+ +\d+ +\d+ +\d+ (\w{64}) /(\S+)$", text, re.M)
+    return {path: object_path(name, "filez") for name, path in found}
+
+
 class OstreeMaker(Maker):
     """Makes releases out of commits, and publishes them: half of the files stay what they were."""
 
@@ -92,9 +99,8 @@ class OstreeMaker(Maker):
 
     def files_listed(self):
         """The names under which the server has the files of the newest system commit, with what is in them."""
-        text = run("ostree", f"--repo={self.folder}/repo", "ls", "-RC", "os").decode()
-        found = re.findall(r"^-\S+ +\d+ +\d+ +\d+ (\w{64}) /(\S+)$", text, re.M)
-        return {object_path(name, "filez"): (self.folder / "tree" / path).read_bytes() for name, path in found}
+        return {name: (self.folder / "tree" / path).read_bytes()
+                for path, name in files_of(self.folder / "repo", "os").items()}
 
 
 MAKER = OstreeMaker()
